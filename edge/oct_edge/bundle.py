@@ -1,0 +1,132 @@
+"""A model and its card: one file, loaded whole, verified, or refused.
+
+The file is a TFLite flatbuffer with a zip archive behind it (the place that TFLite Metadata defines for associated
+files): interpreters read it from the front and see a model, `zipfile` reads it from the back and sees `card.json` and
+the golden inputs. The card holds length and SHA-256 of the flatbuffer, so an edited or cut model is known before it is
+run; the SHA-256 of the whole file is the model's identity in results.
+"""
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from oct_edge.errors import ModelDamaged, ModelNotFound, ModelUnfit
+from oct_edge.labels import LABELS
+from oct_edge.preprocess import PREPROCESSING
+from oct_models import DEFAULT, bundled_models
+
+SCHEMA = "oct-edge/card@1"
+CARD = "card.json"
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold: the same model is the same bytes
+
+
+@dataclass(frozen=True, eq=False)
+class Golden:
+    """A known answer: grey uint8 `[224, 224]`, and the int8 logits `[4]` of the reference kernels for it."""
+
+    grey: np.ndarray
+    logits: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A verified model.
+
+    `content` is the whole file, `sha256` its digest. Logits are divided by `temperature`; a scan whose
+    p(CNV)+p(DME) reaches `urgent_threshold` is urgent; below `min_confidence` in every referral group the answer is
+    left to a person. Golden logits may differ by `golden_tolerance` steps. `card` is everything, as parsed.
+    """
+
+    name: str
+    content: bytes
+    sha256: str
+    temperature: float
+    urgent_threshold: float
+    min_confidence: float
+    golden: tuple[Golden, ...]
+    golden_tolerance: int
+    card: Mapping[str, Any]
+
+
+def open_bundle(name_or_path: str = DEFAULT) -> Bundle:
+    """The bundled model of that name, or the model in that file.
+
+    Raises:
+        ModelNotFound: neither a name nor a file.
+        ModelDamaged: not a model of this project, cut, or edited.
+        ModelUnfit: other classes or another preprocessing than this version has.
+    """
+    path = bundled_models().get(name_or_path) or Path(name_or_path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelNotFound(f"{name_or_path}: neither a bundled model nor a readable file.") from error
+    return read_bundle(content, name_or_path)
+
+
+def read_bundle(content: bytes, name: str) -> Bundle:
+    """The bundle in the bytes of a file; `name` is used in messages. Raises as `open_bundle`."""
+    try:
+        with zipfile.ZipFile(BytesIO(content)) as tail:
+            card = json.loads(tail.read(CARD))
+            _check_intact(content, card, name)
+            _check_fit(card, name)
+            golden = tuple(_golden(tail, entry) for entry in card["golden"]["answers"])
+            point = card["operating_point"]
+            return Bundle(
+                card["name"],
+                content,
+                hashlib.sha256(content).hexdigest(),
+                float(card["temperature"]),
+                float(point["urgent_threshold"]),
+                float(point["min_confidence"]),
+                golden,
+                int(card["golden"]["tolerance"]),
+                card,
+            )
+    except zipfile.BadZipFile as error:
+        raise ModelDamaged(f"{name}: no card behind the model; the file is cut or was not made here.") from error
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        raise ModelDamaged(f"{name}: the card is incomplete or damaged ({error}).") from error
+
+
+def pack(tflite: bytes, card: Mapping[str, Any], golden: Mapping[str, bytes]) -> bytes:
+    """One file of a flatbuffer, its card and its golden PNGs; the same input gives the same bytes."""
+    described = dict(card) | {"tflite": {"bytes": len(tflite), "sha256": hashlib.sha256(tflite).hexdigest()}}
+    buffer = BytesIO()
+    buffer.write(tflite)
+    with zipfile.ZipFile(buffer, "a") as tail:
+        tail.writestr(zipfile.ZipInfo(CARD, _EPOCH), json.dumps(described, indent=1, ensure_ascii=False))
+        for name, png in golden.items():
+            tail.writestr(zipfile.ZipInfo(name, _EPOCH), png)
+    return buffer.getvalue()
+
+
+def _check_intact(content: bytes, card: Mapping[str, Any], name: str) -> None:
+    if card.get("schema") != SCHEMA:
+        raise ModelUnfit(f"{name}: card schema {card.get('schema')!r}, this version reads {SCHEMA!r}.")
+    flatbuffer = content[: card["tflite"]["bytes"]]
+    if hashlib.sha256(flatbuffer).hexdigest() != card["tflite"]["sha256"]:
+        raise ModelDamaged(f"{name}: the model is not the one its card describes (SHA-256 differs).")
+
+
+def _check_fit(card: Mapping[str, Any], name: str) -> None:
+    if tuple(card["classes"]) != LABELS:
+        raise ModelUnfit(f"{name}: classes {card['classes']}, this version grades {list(LABELS)}.")
+    if card["preprocessing"] != PREPROCESSING:
+        raise ModelUnfit(
+            f"{name}: made for preprocessing {card['preprocessing']!r}, this version has {PREPROCESSING!r}."
+        )
+
+
+def _golden(tail: zipfile.ZipFile, entry: Mapping[str, Any]) -> Golden:
+    with Image.open(BytesIO(tail.read(entry["input"]))) as image:
+        return Golden(np.asarray(image), np.array(entry["logits"], np.int16))

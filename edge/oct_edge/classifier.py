@@ -1,0 +1,148 @@
+"""`Scan` in, `Result` out: probabilities, calibration, decision, timing.
+
+Probabilities come from the int8 logits, not from the uint8 softmax output, which saturates at 1/256: logits divided by
+the card's temperature, then softmax. Referral is decided on p(CNV)+p(DME), not on the most likely class:
+0.40/0.40/0/0.20 is urgent. Where no referral group is likely enough, the label stays and the referral is left to a
+person; a suspicion of an urgent case is never hidden that way.
+"""
+
+import hashlib
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+
+from oct_edge.bundle import Bundle, open_bundle
+from oct_edge.errors import InferenceFailed, ScanError, SelfTestFailed
+from oct_edge.labels import GRADES, LABELS, URGENT, Group
+from oct_edge.preprocess import expand, to_tensor
+from oct_edge.result import ModelIdentity, Reason, Referral, Result, Source, Timing, rejected, utc_now
+from oct_edge.runtime import Runtime, open_runtime
+from oct_edge.scan import Scan, decode_scan, read_bytes
+from oct_models import DEFAULT
+
+
+class Classifier:
+    """A bundle in a runtime, ready to grade. Not thread-safe."""
+
+    def __init__(self, bundle: Bundle, runtime: Runtime) -> None:
+        runtime.require_contract()
+        self.bundle = bundle
+        self.runtime = runtime
+        self.identity = ModelIdentity(bundle.name, bundle.sha256, runtime.identity)
+
+    @classmethod
+    def open(cls, model: str = DEFAULT, runtime: str = "auto", threads: int | None = None) -> "Classifier":
+        """The classifier for a bundled model's name or a file.
+
+        Raises:
+            ModelError: the model is missing, damaged or breaks the contract.
+            RuntimeUnavailable: the runtime that was asked for cannot be had.
+        """
+        bundle = open_bundle(model)
+        return cls(bundle, open_runtime(bundle.content, runtime, threads))
+
+    def classify_file(self, path: Path) -> Result:
+        """The result for a file, `rejected` with its reason where it holds no scan."""
+        try:
+            data = read_bytes(path)
+        except ScanError as error:
+            return rejected(error, Source(path.name, None), self.identity)
+        return self.classify_bytes(data, path.name)
+
+    def classify_bytes(self, data: bytes, name: str) -> Result:
+        """The result for the bytes of a file, `rejected` with its reason where they are no scan."""
+        start = perf_counter()
+        try:
+            scan = decode_scan(data, name)
+        except ScanError as error:
+            return rejected(error, Source(name, hashlib.sha256(data).hexdigest()), self.identity)
+        return self.classify(scan, decode_ms=(perf_counter() - start) * 1000)
+
+    def classify(self, scan: Scan, *, decode_ms: float = 0.0) -> Result:
+        """The result for a scan; `decode_ms` is the time already spent on reading it.
+
+        Raises:
+            InferenceFailed: the interpreter failed, which says something about the device and not about the scan.
+        """
+        start = perf_counter()
+        tensor = to_tensor(scan)
+        ready = perf_counter()
+        probabilities = self.probabilities(tensor)
+        done = perf_counter()
+        label = LABELS[int(probabilities.argmax())]
+        referral, reasons = self._refer(probabilities)
+        return Result(
+            time=utc_now(),
+            source=Source(scan.name, scan.sha256, scan.frame, scan.laterality),
+            status="classified",
+            reasons=reasons,
+            label=label,
+            probabilities={name: round(float(p), 4) for name, p in zip(LABELS, probabilities, strict=True)},
+            referral=referral,
+            model=self.identity,
+            timing_ms=_timing(decode_ms + (ready - start) * 1000, (done - ready) * 1000),
+        )
+
+    def probabilities(self, tensor: np.ndarray) -> np.ndarray:
+        """Calibrated float32 `[4]` in label order for uint8 `[1, 224, 224, 3]`."""
+        probabilities = softmax(self.runtime.logits(tensor) / self.bundle.temperature)
+        if not np.isfinite(probabilities).all():
+            raise InferenceFailed(f"{self.bundle.name} answered with values that are no probabilities.")
+        return probabilities
+
+    def self_test(self) -> int:
+        """Run the golden inputs; returns the largest difference in steps of the logits.
+
+        Raises:
+            SelfTestFailed: an answer is further away than the card allows: this model may not be served here.
+        """
+        worst = 0
+        for golden in self.bundle.golden:
+            answer = self.runtime.invoke(expand(golden.grey))["logits"].astype(np.int16)
+            worst = max(worst, int(np.abs(answer - golden.logits).max()))
+        if worst > self.bundle.golden_tolerance:
+            raise SelfTestFailed(
+                f"{self.bundle.name} on {self.identity.runtime}: golden answers differ by {worst} steps, "
+                f"{self.bundle.golden_tolerance} are allowed."
+            )
+        return worst
+
+    def _refer(self, probabilities: np.ndarray) -> tuple[Referral, tuple[Reason, ...]]:
+        threshold = self.bundle.urgent_threshold
+        p_urgent = float(probabilities[list(URGENT)].sum())
+        group, confidence = _likeliest_group(probabilities, p_urgent)
+        reasons: tuple[Reason, ...] = ()
+        if p_urgent >= threshold:
+            group = "urgent"
+        elif confidence < self.bundle.min_confidence:
+            group = "human_review"
+            reasons = (_low_confidence(confidence, self.bundle.min_confidence),)
+        return Referral(group, round(p_urgent, 4), threshold), reasons
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Over the last axis, in the dtype given."""
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
+
+
+def _likeliest_group(probabilities: np.ndarray, p_urgent: float) -> tuple[Group, float]:
+    """The likeliest group below the urgent threshold, and how sure the model is of any one group."""
+    others = [
+        (float(p), grade.group) for p, grade in zip(probabilities, GRADES, strict=True) if grade.group != "urgent"
+    ]
+    p, group = max(others)
+    return group, max(p, p_urgent)
+
+
+def _low_confidence(confidence: float, needed: float) -> Reason:
+    return Reason(
+        "low_confidence",
+        f"No referral group is likely enough ({confidence:.2f}, {needed:.2f} is needed).",
+        "Have a person read this scan.",
+    )
+
+
+def _timing(decode: float, inference: float) -> Timing:
+    return Timing(round(decode, 2), round(inference, 2), round(decode + inference, 2))

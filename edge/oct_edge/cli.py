@@ -1,0 +1,163 @@
+"""`oct-edge`: thin commands that parse, call and print.
+
+Nothing heavy is imported before a command needs it: `--help` answers without numpy.
+"""
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from oct_edge.console import DebugOption, application, package_version, run, set_debug
+from oct_models import DEFAULT
+
+if TYPE_CHECKING:
+    from oct_edge.classifier import Classifier
+
+app = application("Grade retinal OCT B-scans on the device.")
+
+
+class RuntimeKind(StrEnum):
+    """The values of --runtime; a test holds them to `runtime.KINDS`, which costs numpy to import."""
+
+    auto = "auto"
+    litert = "litert"
+    tflite = "tflite"
+
+
+ModelOption = Annotated[str, typer.Option("--model", metavar="NAME|PATH", help="A bundled model or a .tflite file.")]
+RuntimeOption = Annotated[RuntimeKind, typer.Option("--runtime", help="The TFLite runtime; auto is litert.")]
+ThreadsOption = Annotated[
+    int | None, typer.Option("--threads", min=1, help="Interpreter threads. [default: the cores, 4 at most]")
+]
+
+
+def _print_versions(asked: bool) -> None:
+    if not asked:
+        return
+    import platform
+    from importlib import metadata
+
+    from oct_edge.catalogue import describe
+    from oct_edge.runtime import installed_runtimes
+
+    print(f"oct-edge {package_version()}")
+    print(f"python {platform.python_version()} {platform.machine()}")
+    for package in ("numpy", "pillow"):
+        print(f"{package} {metadata.version(package)}")
+    for kind, version in installed_runtimes().items():
+        print(f"runtime {kind} {version}")
+    for entry in describe():
+        print(f"model {entry['name']} {entry['sha256']}")
+    raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_versions, is_eager=True, help="Print all that a bug report needs."),
+    ] = False,
+    debug: DebugOption = False,
+) -> None:
+    set_debug(debug)
+
+
+@app.command()
+def classify(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="JPEG or PNG files, or folders of them.")],
+    model: ModelOption = DEFAULT,
+    as_json: Annotated[bool, typer.Option("--json", help="One oct-edge/result@1 object a line.")] = False,
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Look into subfolders too.")] = False,
+    runtime: RuntimeOption = RuntimeKind.auto,
+    threads: ThreadsOption = None,
+) -> None:
+    """Classify scans: CNV, DME, DRUSEN or NORMAL, with the referral that follows.
+
+    Exits 1 when at least one input was rejected; the others are answered all the same.
+    """
+    from oct_edge.classifier import Classifier
+    from oct_edge.scan import expand_paths
+    from oct_edge.table import Table
+
+    files = expand_paths(paths, recursive=recursive)
+    classifier = Classifier.open(model, runtime.value, threads)
+    table = Table([path.name for path in files])
+    if not as_json:
+        print(table.header())
+    statuses = []
+    for path in files:
+        result = classifier.classify_file(path)
+        statuses.append(result.status)
+        print(result.to_json() if as_json else table.row(result), flush=True)
+    rejections = statuses.count("rejected")
+    if not as_json:
+        _print_summary(len(files), rejections, classifier)
+    raise typer.Exit(1 if rejections else 0)
+
+
+@app.command()
+def watch(
+    inbox: Annotated[Path, typer.Argument(metavar="DIR", help="The folder into which scans are copied.")],
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Where one JSON file a scan is written.")],
+    once: Annotated[bool, typer.Option("--once", help="Answer what is there, then end.")] = False,
+    interval: Annotated[float, typer.Option("--interval", min=0.05, help="Seconds between two looks.")] = 1.0,
+    stable: Annotated[float, typer.Option("--stable", min=0.0, help="Seconds a file must not change.")] = 2.0,
+    model: ModelOption = DEFAULT,
+    runtime: RuntimeOption = RuntimeKind.auto,
+    threads: ThreadsOption = None,
+) -> None:
+    """Watch a folder and answer every scan in it once, also across restarts.
+
+    Each result is one JSON file in the output folder and, once that is durable, one line on stdout. The scans
+    themselves are never changed. SIGTERM ends it after the scan under way.
+    """
+    from oct_edge.service import serve
+
+    raise typer.Exit(serve(inbox, output, model, runtime.value, threads, once=once, interval=interval, stable=stable))
+
+
+@app.command()
+def models(
+    as_json: Annotated[bool, typer.Option("--json", help="One object a line.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Run the golden inputs through each model.")] = False,
+    runtime: RuntimeOption = RuntimeKind.auto,
+) -> None:
+    """List the bundled models, with their measured accuracy."""
+    from oct_edge.catalogue import describe, rows
+
+    entries = list(describe(check=check, runtime=runtime.value))
+    if as_json:
+        print("\n".join(json.dumps(entry) for entry in entries))
+    else:
+        print("\n".join(rows(entries)))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a result."""
+    from oct_edge.result import json_schema
+
+    print(json.dumps(json_schema(), indent=2))
+
+
+def _print_summary(scans: int, rejections: int, classifier: "Classifier") -> None:
+    from oct_edge.labels import DISCLAIMER
+
+    identity = classifier.identity
+    print(
+        f"{scans} scans, {rejections} rejected; {identity.name} ({identity.sha256[:12]}) on {identity.runtime}; "
+        f"{DISCLAIMER}",
+        file=sys.stderr,
+    )
+
+
+def main() -> None:
+    run(app)
+
+
+if __name__ == "__main__":
+    main()

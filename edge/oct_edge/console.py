@@ -1,0 +1,53 @@
+"""What the three commands share: how they end, and how they say what went wrong."""
+
+import os
+import sys
+from importlib import metadata
+from typing import Annotated
+
+import typer
+
+from oct_edge.errors import OctEdgeError
+from oct_edge.labels import DISCLAIMER
+
+EPILOG = DISCLAIMER[0].upper() + DISCLAIMER[1:] + "."
+DEBUG_VARIABLE = "OCT_EDGE_DEBUG"
+
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")]
+
+
+def application(summary: str) -> typer.Typer:
+    """A Typer application in the style of the house."""
+    return typer.Typer(
+        help=f"{summary}\n\n{EPILOG}",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+
+
+def run(app: typer.Typer) -> None:
+    """Run the application; an `OctEdgeError` becomes two lines on stderr and its exit code."""
+    try:
+        app()
+    except OctEdgeError as error:
+        if os.environ.get(DEBUG_VARIABLE):
+            raise
+        complain(error)
+        sys.exit(error.exit_code)
+
+
+def set_debug(debug: bool) -> None:
+    if debug:
+        os.environ[DEBUG_VARIABLE] = "1"
+
+
+def complain(error: OctEdgeError) -> None:
+    print(f"error [{error.code}]: {error.message}", file=sys.stderr)
+    if error.hint:
+        print(f"  hint: {error.hint}", file=sys.stderr)
+
+
+def package_version() -> str:
+    return metadata.version("oct-edge")

@@ -1,0 +1,208 @@
+"""Everything that can go wrong, as one tree.
+
+    OctEdgeError
+    ├── ScanError                    exit 1   one input was turned away; the others go on
+    │   ├── ScanNotFound                      the path does not exist
+    │   ├── ScanUnreadable                    it exists, but its bytes cannot be had
+    │   ├── ScanEmpty                         zero bytes
+    │   ├── ScanTooLarge                      more bytes or pixels than any B-scan has
+    │   ├── UnsupportedFormat                 not a JPEG or PNG, whatever its name says
+    │   ├── UnsupportedPixels                 a JPEG or PNG whose pixels have no defined meaning as grey values
+    │   └── ScanDamaged                       the picture ends early or does not decode
+    ├── ModelError                   exit 78  the model may not be served
+    │   ├── ModelNotFound
+    │   ├── ModelDamaged                      truncated, edited, or no card inside
+    │   ├── ModelUnfit                        intact, but breaks the model contract
+    │   └── SelfTestFailed                    golden answers are not reproduced
+    ├── ConfigurationError           exit 78  a setting or folder that cannot work
+    ├── RuntimeUnavailable           exit 69  no TFLite interpreter of the kind asked for
+    ├── OutputUnavailable            exit 69  a result cannot be made durable
+    ├── MissingExtra                 exit 69  the command needs an optional part of the package
+    ├── InferenceFailed              exit 69  the interpreter failed on a valid tensor
+    └── WorkstationError             exit 1   training and conversion
+        ├── DataSetError                      the folder is not a usable data set
+        ├── WeightsError                      starting weights are missing or do not fit
+        ├── RunError                          a training run is missing, incomplete or of another kind
+        ├── CalibrationError                  the calibration set cannot give the input scale of the contract
+        └── GateFailed                        the int8 model is not as good as its float parent
+
+Each class has a stable `code`, which appears in JSON and in the docs, and an `exit_code` (sysexits numbers where the
+shell knows them). Each error has a `hint`: what to do about it.
+"""
+
+
+class OctEdgeError(Exception):
+    """The root. Raised only through its subclasses."""
+
+    code = "error"
+    hint = ""
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        if hint is not None:
+            self.hint = hint
+
+
+class ScanError(OctEdgeError):
+    """One input cannot become a `Scan`."""
+
+    code = "scan_error"
+
+
+class ScanNotFound(ScanError):
+    """The path does not exist, or not any more."""
+
+    code = "not_found"
+    hint = "Check the path; a file that was moved while it was being read is found again under its new name."
+
+
+class ScanUnreadable(ScanError):
+    """The path exists but is not a readable regular file (permission, folder, device, I/O error)."""
+
+    code = "unreadable"
+    hint = "Give this user read permission, or copy the file to a healthy disk."
+
+
+class ScanEmpty(ScanError):
+    """The file has no bytes."""
+
+    code = "empty_file"
+    hint = "Copy it again: an empty file is what an interrupted copy leaves behind."
+
+
+class ScanTooLarge(ScanError):
+    """More bytes or pixels than any OCT B-scan has; turned away before it is decoded."""
+
+    code = "too_large"
+    hint = "Export single B-scans; a volume or a report page is not one."
+
+
+class UnsupportedFormat(ScanError):
+    """The bytes are neither JPEG nor PNG. The name of the file plays no part in this."""
+
+    code = "unsupported_format"
+    hint = "Export the B-scan as JPEG or PNG; renaming a file does not convert it."
+
+
+class UnsupportedPixels(ScanError):
+    """Pixels without one defined meaning as grey values (see-through, CMYK, colour pictures, bilevel)."""
+
+    code = "unsupported_pixels"
+    hint = "Export the B-scan as 8-bit or 16-bit grey."
+
+
+class ScanDamaged(ScanError):
+    """The header is that of a JPEG or PNG, but the picture does not decode to its end."""
+
+    code = "damaged_image"
+    hint = "Copy it again from the device; the original was left where it is."
+
+
+class ModelError(OctEdgeError):
+    """The model may not be served."""
+
+    code = "model_error"
+    exit_code = 78
+
+
+class ModelNotFound(ModelError):
+    """Neither a bundled model of this name nor a file."""
+
+    code = "model_not_found"
+    hint = "`oct-edge models` lists the bundled models; a path to a .tflite file works too."
+
+
+class ModelDamaged(ModelError):
+    """The file was cut, edited, or never carried a card."""
+
+    code = "model_damaged"
+    hint = "Copy the model again, or convert it again with `oct-convert`."
+
+
+class ModelUnfit(ModelError):
+    """An intact file that breaks the model contract (input, outputs, classes, preprocessing)."""
+
+    code = "model_unfit"
+    hint = "Convert it with the `oct-convert` of this version."
+
+
+class SelfTestFailed(ModelError):
+    """The model does not give its golden answers on this machine."""
+
+    code = "self_test_failed"
+    hint = "Try `--runtime` with another value; if that fails too, reinstall the package and the model."
+
+
+class ConfigurationError(OctEdgeError):
+    """A setting or a folder that cannot work."""
+
+    code = "configuration"
+    exit_code = 78
+
+
+class RuntimeUnavailable(OctEdgeError):
+    """The TFLite runtime that was asked for cannot be built here."""
+
+    code = "runtime_unavailable"
+    exit_code = 69
+
+
+class OutputUnavailable(OctEdgeError):
+    """A result cannot be written and synced (disk full, read-only, folder gone)."""
+
+    code = "output_unavailable"
+    hint = "Free some space or repair the disk; scans without an answer are taken up again at the next start."
+    exit_code = 69
+
+
+class MissingExtra(OctEdgeError):
+    """The command needs an optional part of the package that is not installed."""
+
+    code = "missing_extra"
+    exit_code = 69
+
+
+class InferenceFailed(OctEdgeError):
+    """The interpreter failed, or answered with values that are no probabilities."""
+
+    code = "inference_failed"
+    hint = "Run `oct-edge models --check`; a model that fails its golden answers must be replaced."
+    exit_code = 69
+
+
+class WorkstationError(OctEdgeError):
+    """Training or conversion cannot go on."""
+
+    code = "workstation_error"
+
+
+class DataSetError(WorkstationError):
+    """The folder is not a usable OCT2017 data set."""
+
+    code = "data_set"
+
+
+class WeightsError(WorkstationError):
+    """Starting weights are missing, or belong to another network."""
+
+    code = "weights"
+
+
+class RunError(WorkstationError):
+    """A training run is missing, incomplete, or of another kind than the command needs."""
+
+    code = "run"
+
+
+class CalibrationError(WorkstationError):
+    """The calibration set is empty, too short, or does not span 0..255."""
+
+    code = "calibration"
+
+
+class GateFailed(WorkstationError):
+    """The int8 model is not as good as its float parent; no model was written."""
+
+    code = "gate_failed"

@@ -1,0 +1,79 @@
+"""Results become files: whole or not at all, and still there after a power cut."""
+
+import os
+import re
+from pathlib import Path
+
+from oct_edge.errors import ConfigurationError, OutputUnavailable
+from oct_edge.result import Result
+
+_PARTIAL = ".partial"
+_DIGEST = 16  # hex digits of the SHA-256 in a file name
+_STEM = 80
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write `data` under a temporary name, sync it, rename it to `path`, sync the folder.
+
+    Raises:
+        OutputUnavailable: any of the steps failed; `path` is then what it was before.
+    """
+    partial = path.with_name(f".{path.name}{_PARTIAL}")
+    try:
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise OutputUnavailable(f"{path}: cannot be written ({error.strerror}).") from error
+
+
+class ResultFolder:
+    """One JSON file a content, named after the scan and the digest of its bytes.
+
+    The names are the memory: after a restart they tell which contents are answered, and an answer written twice by a
+    crash lands under the same name.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for left_over in folder.glob(f".*{_PARTIAL}"):
+                left_over.unlink()
+            self._answered = {path.name.split(".")[-2] for path in folder.glob("*.*.json")}
+        except OSError as error:
+            raise ConfigurationError(
+                f"{folder}: cannot be used for results ({error.strerror}).",
+                hint="Name a folder that this user may write to with --output.",
+            ) from error
+
+    def __contains__(self, sha256: str) -> bool:
+        return sha256[:_DIGEST] in self._answered
+
+    def add(self, result: Result) -> Path:
+        """Make the result durable; returns its file.
+
+        Raises:
+            OutputUnavailable: it is not durable, and must not be reported.
+        """
+        digest = (result.source.sha256 or "")[:_DIGEST]
+        path = self.folder / f"{_safe(result.source.name)}.{digest}.json"
+        write_atomically(path, (result.to_json() + "\n").encode())
+        self._answered.add(digest)
+        return path
+
+
+def _safe(name: str) -> str:
+    """The stem of a file name in letters that every file system and shell takes."""
+    return re.sub(r"[^\w-]+", "_", Path(name).stem, flags=re.ASCII)[:_STEM] or "_"
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

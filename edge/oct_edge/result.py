@@ -1,0 +1,140 @@
+"""What is said about one scan, and its one JSON form (`oct-edge/result@1`).
+
+`json_schema` is derived from the dataclasses below, so code and schema cannot drift apart.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from datetime import UTC, datetime
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from oct_edge.errors import OctEdgeError
+from oct_edge.labels import BASIS, DISCLAIMER, LABELS, Group
+
+SCHEMA = "oct-edge/result@1"
+Status = Literal["classified", "ungradable", "rejected"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the picture came from. `sha256` (of the bytes read) is null where they could not be read."""
+
+    name: str
+    sha256: str | None
+    frame: int | None = None
+    laterality: str | None = None
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a scan has no label, or why its label is left to a person."""
+
+    code: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class Referral:
+    """What the label leads to. `p_urgent` is p(CNV)+p(DME); at `threshold` and above the group is `urgent`."""
+
+    group: Group
+    p_urgent: float
+    threshold: float
+    basis: str = BASIS
+
+
+@dataclass(frozen=True)
+class ModelIdentity:
+    """Which file answered, in which runtime."""
+
+    name: str
+    sha256: str
+    runtime: str
+    delegate: str | None = None
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Milliseconds of wall time."""
+
+    decode: float
+    inference: float
+    total: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """One scan's answer. `label`, `probabilities`, `referral` are null unless `status` is `classified`."""
+
+    time: str
+    source: Source
+    status: Status
+    model: ModelIdentity
+    reasons: tuple[Reason, ...] = ()
+    notes: tuple[str, ...] = ()
+    label: str | None = None
+    probabilities: dict[str, float] | None = None
+    referral: Referral | None = None
+    overrides: dict[str, float] = field(default_factory=dict)
+    timing_ms: Timing | None = None
+    schema: str = SCHEMA
+    disclaimer: str = DISCLAIMER
+
+    def to_json(self) -> str:
+        """One line, in the order of the contract."""
+        content = asdict(self)
+        return json.dumps({key: content[key] for key in _ORDER}, ensure_ascii=False, allow_nan=False)
+
+
+_ORDER = (
+    *("schema", "time", "source", "status", "reasons", "notes", "label", "probabilities", "referral"),
+    *("model", "overrides", "timing_ms", "disclaimer"),
+)
+
+
+def rejected(error: OctEdgeError, source: Source, model: ModelIdentity) -> Result:
+    """The result of an input that did not become a scan."""
+    reason = Reason(error.code, error.message, error.hint)
+    return Result(utc_now(), source, "rejected", model, (reason,))
+
+
+def utc_now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of one result."""
+    schema = _object(Result)
+    schema["properties"]["schema"] = {"const": SCHEMA}
+    schema["properties"]["disclaimer"] = {"const": DISCLAIMER}
+    schema["properties"]["label"] = {"enum": [*LABELS, None]}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": SCHEMA, **schema}
+
+
+def _object(kind: type) -> dict[str, Any]:
+    hints = get_type_hints(kind)
+    names = [f.name for f in fields(kind)]
+    return {
+        "type": "object",
+        "description": (kind.__doc__ or "").split("\n")[0],
+        "properties": {name: _type(hints[name]) for name in names},
+        "required": names,
+        "additionalProperties": False,
+    }
+
+
+def _type(hint: Any) -> dict[str, Any]:
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return {"anyOf": [_type(argument) for argument in arguments]}
+    if origin is Literal:
+        return {"enum": list(arguments)}
+    if origin is tuple:
+        return {"type": "array", "items": _type(arguments[0])}
+    if origin is dict:
+        return {"type": "object", "additionalProperties": _type(arguments[1])}
+    if is_dataclass(hint):
+        return _object(hint)  # type: ignore[arg-type]
+    return {"type": {str: "string", float: "number", int: "integer", type(None): "null"}[hint]}

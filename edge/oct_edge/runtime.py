@@ -1,0 +1,168 @@
+"""One interpreter interface over the TFLite runtimes, with a reason where one cannot be had.
+
+LiteRT (`ai-edge-litert`) is the maintained runtime and the default; `tflite-runtime` is its last release under the old
+name. Both have one API. Importing one proves little (with numpy 2, tflite-runtime imports and then fails), so a
+runtime counts as available when it has built an interpreter of the model at hand.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module, metadata
+from typing import Any
+
+import numpy as np
+
+from oct_edge.errors import InferenceFailed, ModelUnfit, RuntimeUnavailable
+from oct_edge.labels import LABELS
+from oct_edge.preprocess import SIZE
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """Where a runtime comes from: `package` on PyPI, the `module` that holds `Interpreter`, and how to get it."""
+
+    name: str
+    package: str
+    module: str
+    hint: str
+
+
+RUNTIMES = {
+    "litert": Distribution(
+        "litert",
+        "ai-edge-litert",
+        "ai_edge_litert.interpreter",
+        "Reinstall it: `pip install ai-edge-litert`.",
+    ),
+    "tflite": Distribution(
+        "tflite-runtime",
+        "tflite-runtime",
+        "tflite_runtime.interpreter",
+        "Install `oct-edge[tflite]` into a Python 3.11 environment (it needs numpy<2), or use `--runtime litert`.",
+    ),
+}
+KINDS = ("auto", *RUNTIMES)
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """`real = scale * (stored - zero_point)`."""
+
+    scale: float
+    zero_point: int
+
+    def dequantize(self, stored: np.ndarray) -> np.ndarray:
+        """float32 values; a float output (scale 0 in the file) is returned as it is."""
+        if not self.scale:
+            return stored
+        return (stored.astype(np.float32) - self.zero_point) * np.float32(self.scale)
+
+
+class Runtime:
+    """A loaded model. Not thread-safe: one thread at a time may call `invoke`.
+
+    `outputs` maps each signature output to its quantization; tensors are addressed by these names, never by index.
+    """
+
+    def __init__(self, model: bytes, distribution: Distribution, threads: int, *, reference: bool = False) -> None:
+        self._distribution = distribution
+        self._model = model  # the interpreter reads from these bytes as long as it lives
+        self._interpreter = _interpreter(model, distribution, threads, reference)
+        signature = self._interpreter.get_signature_runner()
+        self._input = next(iter(signature.get_input_details().values()))
+        self._output_details = signature.get_output_details()
+        self.outputs: Mapping[str, Quantization] = {
+            name: Quantization(*detail["quantization"]) for name, detail in self._output_details.items()
+        }
+
+    @property
+    def identity(self) -> str:
+        return f"{self._distribution.name} {metadata.version(self._distribution.package)}"
+
+    def require_contract(self) -> None:
+        """Raise `ModelUnfit` unless this is a model that takes the pixels as they are and has the named outputs."""
+        if self._input["dtype"] is not np.uint8 or tuple(self._input["shape"]) != (1, SIZE, SIZE, 3):
+            given = f"{self._input['dtype'].__name__} {list(self._input['shape'])}"
+            raise ModelUnfit(f"the input is {given}, not uint8 [1, {SIZE}, {SIZE}, 3].")
+        if tuple(self._input["quantization"]) != (1.0, 0):
+            raise ModelUnfit(f"the input has scale and zero point {self._input['quantization']}, not (1.0, 0).")
+        for name in ("scores", "logits"):
+            if tuple(self._output_details.get(name, {}).get("shape", ())) != (1, len(LABELS)):
+                raise ModelUnfit(f"there is no output `{name}` of shape [1, {len(LABELS)}].")
+
+    def invoke(self, tensor: np.ndarray) -> dict[str, np.ndarray]:
+        """All outputs, as stored, without the batch axis, for one uint8 `[1, 224, 224, 3]` tensor.
+
+        A float model gets the same numbers as float32.
+
+        Raises:
+            InferenceFailed: the interpreter refused or failed.
+        """
+        try:
+            self._interpreter.set_tensor(self._input["index"], tensor.astype(self._input["dtype"], copy=False))
+            self._interpreter.invoke()
+            return {n: self._interpreter.get_tensor(d["index"])[0] for n, d in self._output_details.items()}
+        except (RuntimeError, ValueError) as error:
+            raise InferenceFailed(f"{self.identity} failed on a scan: {error}") from error
+
+    def logits(self, tensor: np.ndarray) -> np.ndarray:
+        """float32 `[4]` for one uint8 `[1, 224, 224, 3]` tensor. Raises as `invoke`."""
+        return self.outputs["logits"].dequantize(self.invoke(tensor)["logits"])
+
+
+def open_runtime(model: bytes, kind: str = "auto", threads: int | None = None, *, reference: bool = False) -> Runtime:
+    """Load `model` (a .tflite file's bytes) into the runtime `kind`; `auto` is LiteRT.
+
+    `threads` defaults to the processors this process may use, four at most. `reference` selects the reference kernels
+    (`BUILTIN_REF`), which are slow and answer the same everywhere.
+
+    Raises:
+        RuntimeUnavailable: that runtime is not installed or does not work here.
+        ModelUnfit: the runtime cannot read or prepare the model.
+    """
+    return Runtime(model, RUNTIMES["litert" if kind == "auto" else kind], threads or _cores(), reference=reference)
+
+
+def installed_runtimes() -> dict[str, str]:
+    """Kind to version of the runtimes whose packages are here (not proof that they work)."""
+    found = {}
+    for kind, distribution in RUNTIMES.items():
+        try:
+            found[kind] = metadata.version(distribution.package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _cores() -> int:
+    return min(4, len(os.sched_getaffinity(0)))
+
+
+def _interpreter(model: bytes, distribution: Distribution, threads: int, reference: bool) -> Any:
+    try:
+        module = import_module(distribution.module)
+    except ImportError as error:
+        raise RuntimeUnavailable(
+            f"{distribution.package} is not installed ({error}).", hint=distribution.hint
+        ) from error
+    resolvers = module.OpResolverType
+    # XNNPACK refuses some extreme scales in allocate_tensors; the builtin kernels take them.
+    kinds = (resolvers.BUILTIN_REF,) if reference else (resolvers.AUTO, resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
+    for kind in kinds:
+        try:
+            interpreter = module.Interpreter(
+                model_content=model, num_threads=threads, experimental_op_resolver_type=kind
+            )
+            interpreter.allocate_tensors()
+            return interpreter
+        except ValueError as error:
+            raise ModelUnfit(f"{distribution.package} cannot read the model ({error}).") from error
+        except SystemError as error:
+            raise RuntimeUnavailable(
+                f"{distribution.package} is installed but does not work with numpy {np.__version__}.",
+                hint=distribution.hint,
+            ) from error
+        except RuntimeError as error:
+            failure = error
+    raise ModelUnfit(f"{distribution.package} cannot prepare the model ({failure}).") from failure

@@ -1,0 +1,34 @@
+"""Results for people: one aligned line a scan, printed as soon as it is known."""
+
+from oct_edge.result import Result
+
+_COLUMNS = "{name:<{width}}  {label:<8}  {p:>5}  {group:<12}  {why}"
+_WIDEST = 44
+
+
+class Table:
+    """Lines of the results table; `names` are all names that will occur, so the first line is already aligned."""
+
+    def __init__(self, names: list[str]) -> None:
+        self._width = min(_WIDEST, max(map(len, names), default=4))
+
+    def header(self) -> str:
+        return self._line("scan", "label", "p", "referral", "")
+
+    def row(self, result: Result) -> str:
+        name = printable(result.source.name)
+        why = "; ".join(f"{reason.code}: {reason.message} {reason.hint}" for reason in result.reasons)
+        if result.label is None or result.probabilities is None or result.referral is None:
+            return self._line(name, result.status, "-", "-", printable(why))
+        p = f"{result.probabilities[result.label]:.2f}"
+        return self._line(name, result.label, p, result.referral.group, printable(why))
+
+    def _line(self, name: str, label: str, p: str, group: str, why: str) -> str:
+        if len(name) > self._width:
+            name = name[: self._width - 1] + "…"
+        return _COLUMNS.format(name=name, width=self._width, label=label, p=p, group=group, why=why).rstrip()
+
+
+def printable(text: str) -> str:
+    """The text with everything escaped that could move a cursor or end a line."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)

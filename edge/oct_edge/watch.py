@@ -1,0 +1,164 @@
+"""The watched folder: every scan that comes to rest in it is answered once.
+
+Each pass lists the folder; nothing else is believed. A file is taken when its size and modification time have been
+the same for the stability delay on our own clock, also at start, because a copy may have been under way when the power
+failed. What was answered is known by content, so a restart or a second copy costs a hash and no second answer.
+"""
+
+import hashlib
+import logging
+import os
+import stat
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+from oct_edge.errors import ConfigurationError, ScanEmpty, ScanError, ScanNotFound
+from oct_edge.files import ResultFolder
+from oct_edge.result import Result
+from oct_edge.scan import SUFFIXES, read_bytes
+
+log = logging.getLogger("oct_edge.watch")
+
+Classify = Callable[[bytes, str], Result]
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What changes when a file changes."""
+
+    size: int
+    mtime_ns: int
+    inode: int
+
+
+class StabilityTracker:
+    """Says since when a file has been the same. The clock is a parameter: seconds, never going back."""
+
+    def __init__(self, delay: float, clock: Callable[[], float] = monotonic) -> None:
+        self.delay = delay
+        self._clock = clock
+        self._since: dict[Path, tuple[Signature, float]] = {}
+
+    def is_stable(self, path: Path, signature: Signature) -> bool:
+        """Whether `path` has had this signature for the whole delay."""
+        known, since = self._since.get(path, (None, 0.0))
+        if known != signature:
+            self._since[path] = (signature, self._clock())
+            return self.delay <= 0
+        return self._clock() - since >= self.delay
+
+    def keep_only(self, paths: set[Path]) -> None:
+        self._since = {path: entry for path, entry in self._since.items() if path in paths}
+
+
+class Watcher:
+    """Passes over one folder. `classify` turns bytes and a name into a result; `results` remembers the answers."""
+
+    def __init__(
+        self,
+        inbox: Path,
+        classify: Classify,
+        results: ResultFolder,
+        *,
+        delay: float = 2.0,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self.inbox = inbox
+        self._classify = classify
+        self._results = results
+        self._tracker = StabilityTracker(delay, clock)
+        self._done: dict[Path, Signature] = {}
+        self._complained: dict[Path, Signature] = {}
+
+    def pending(self) -> dict[Path, Signature]:
+        """Scans in the folder that have no answer yet, stable or not, by name.
+
+        Raises:
+            ConfigurationError: the folder is missing or unreadable.
+        """
+        try:
+            found = dict(_candidates(self.inbox))
+        except OSError as error:
+            raise ConfigurationError(
+                f"{self.inbox}: cannot be watched ({error.strerror}).",
+                hint="Create the folder, or mount the disk or share it is on.",
+            ) from error
+        self._tracker.keep_only(set(found))
+        self._done = {path: signature for path, signature in self._done.items() if path in found}
+        return {path: found[path] for path in sorted(found) if self._done.get(path) != found[path]}
+
+    def unreadable(self) -> set[Path]:
+        """Pending scans that came to rest without being readable; they are tried again in every pass."""
+        return {path for path, signature in self.pending().items() if self._complained.get(path) == signature}
+
+    def take(self) -> Iterator[Result]:
+        """One pass: answer every stable scan, each result durable before it is yielded."""
+        for path, signature in self.pending().items():
+            if self._tracker.is_stable(path, signature) and (result := self._answer(path, signature)):
+                yield result
+
+    def _answer(self, path: Path, signature: Signature) -> Result | None:
+        try:
+            data = read_bytes(path)
+            if not data:
+                raise ScanEmpty(f"{path}: the file is empty.")
+        except ScanNotFound:
+            return None
+        except ScanError as error:
+            self._complain(path, signature, error)
+            return None
+        digest = hashlib.sha256(data).hexdigest()
+        self._done[path] = signature
+        if digest in self._results:
+            log.info("content %s is already answered", digest[:16])
+            return None
+        result = self._classify(data, path.name)
+        self._results.add(result)
+        log.info("content %s: %s", digest[:16], result.label or result.reasons[0].code)
+        return result
+
+    def _complain(self, path: Path, signature: Signature, error: ScanError) -> None:
+        """Say once for each state of a file why it cannot be read; it stays pending."""
+        if self._complained.get(path) != signature:
+            self._complained[path] = signature
+            log.warning("a file cannot be read and stays pending (%s): %s", error.code, error.hint)
+
+
+def watch(
+    watcher: Watcher,
+    stop: threading.Event,
+    report: Callable[[Result], None],
+    *,
+    interval: float = 1.0,
+    once: bool = False,
+) -> None:
+    """Pass over the folder every `interval` seconds until `stop` is set.
+
+    With `once` it ends when every scan in the folder is answered or came to rest unreadable. A result that is under
+    way when `stop` is set is finished and reported.
+    """
+    while not stop.is_set():
+        for result in watcher.take():
+            report(result)
+            if stop.is_set():
+                return
+        if once and watcher.pending().keys() == watcher.unreadable():
+            return
+        stop.wait(interval)
+
+
+def _candidates(inbox: Path) -> Iterator[tuple[Path, Signature]]:
+    """Regular files with a scan's suffix; no links, hidden or temporary names, folders, pipes or devices."""
+    with os.scandir(inbox) as entries:
+        for entry in entries:
+            if entry.name.startswith(".") or not entry.name.lower().endswith(SUFFIXES):
+                continue
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+            if stat.S_ISREG(status.st_mode):
+                yield Path(entry.path), Signature(status.st_size, status.st_mtime_ns, status.st_ino)

@@ -1,0 +1,130 @@
+"""`oct-train`: train the networks, or draw phantoms to train on."""
+
+import os
+from collections.abc import Callable
+from enum import StrEnum
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from oct_edge.console import DebugOption, application, package_version, run, set_debug
+from oct_edge.errors import ConfigurationError, MissingExtra
+from oct_trainer.networks import NETWORKS
+
+app = application("Train the networks of the article on OCT2017-shaped data.")
+
+
+class RecipeName(StrEnum):
+    """The values of --recipe; a test holds them to `recipes.RECIPES`, which costs TensorFlow to import."""
+
+    best = "best"
+    article = "article"
+    pretrain = "pretrain"
+
+
+def _version(value: bool) -> None:
+    if value:
+        print(f"oct-edge {package_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: DebugOption = False,
+) -> None:
+    set_debug(debug)
+
+
+def require_tensorflow(command: str) -> None:
+    """Raise `MissingExtra` unless TensorFlow is installed, and keep it from chatting when it is imported."""
+    if find_spec("tensorflow") is None:
+        raise MissingExtra(
+            f"`{command}` needs TensorFlow, which is not installed.", hint="pip install 'oct-edge[train]'"
+        )
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def _train(
+    names: tuple[str, ...],
+    data: Path,
+    out: Path,
+    weights: str,
+    recipe: str,
+    epochs: int | None,
+    limit: int | None,
+    seed: int,
+) -> None:
+    require_tensorflow("oct-train")
+    from oct_trainer.dataset import read_dataset
+    from oct_trainer.fit import train
+    from oct_trainer.recipes import RECIPES
+
+    missing = [name for name in names if name not in RECIPES[recipe]]
+    if missing:
+        raise ConfigurationError(
+            f"there is no recipe `{recipe}` for {', '.join(missing)}.",
+            hint="Leave --recipe out, or train another network.",
+        )
+    dataset = read_dataset(data, seed=seed, limit=limit)
+    for name in names:
+        print(train(name, dataset, out, RECIPES[recipe][name], weights=weights, epochs=epochs, seed=seed))
+
+
+def _command(names: tuple[str, ...]) -> Callable[..., None]:
+    def command(
+        data: Annotated[Path, typer.Option("--data", metavar="DIR", help="train|val|test/<CLASS>/ folders.")],
+        out: Annotated[Path, typer.Option("--out", metavar="RUNS", help="Where the run folders are made.")],
+        weights: Annotated[
+            str,
+            typer.Option(
+                "--weights",
+                metavar="DIR|imagenet|none",
+                help="Start from a file or a run in DIR, a download, or nothing.",
+            ),
+        ] = "imagenet",
+        recipe: Annotated[
+            RecipeName, typer.Option("--recipe", help="Ours, the article's, or pre-training.")
+        ] = RecipeName.best,
+        epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="At most so many, in each stage.")] = None,
+        limit: Annotated[int | None, typer.Option("--limit", min=4, help="At most so many scans a split.")] = None,
+        seed: Annotated[int, typer.Option("--seed", help="Decides split, order, augmentation and weights.")] = 0,
+    ) -> None:
+        _train(names, data, out, weights, recipe.value, epochs, limit, seed)
+
+    return command
+
+
+for _network in NETWORKS.values():
+    app.command(_network.name, help=f"Train {_network.title}.")(_command((_network.name,)))
+app.command("all", help="Train all networks, one after the other.")(_command(tuple(NETWORKS)))
+
+
+@app.command()
+def phantoms(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="A new or empty folder.")],
+    count: Annotated[int, typer.Option("--count", min=8, help="How many scans.")] = 400,
+    seed: Annotated[int, typer.Option("--seed", help="The same seed draws the same scans.")] = 0,
+) -> None:
+    """Draw synthetic phantoms in the layout of OCT2017. Needs no TensorFlow and no data."""
+    from oct_trainer.phantom import write_dataset
+    from oct_trainer.terminal import progress
+
+    with progress() as show:
+        try:
+            write_dataset(out, count, seed, on_progress=lambda done, total: show("synthetic phantoms", done, total))
+        except FileExistsError as error:
+            raise ConfigurationError(f"{out}: not empty.", hint="Name a new folder with --out.") from error
+    print(out)
+
+
+def main() -> None:
+    run(app)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,234 @@
+"""Train one network by one recipe, and leave a run behind that says how good it is.
+
+A run is the folder `<out>/<network>/` with `model.keras` (the best epoch by validation loss), `metrics.json`,
+`history.csv`, `split.csv` (who was trained on, with hashes) and `predictions.csv`. A recipe's figures on `test` are
+computed once, after the choice of the epoch.
+"""
+
+import csv
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from oct_edge.labels import DISCLAIMER, LABELS
+from oct_edge.preprocess import PREPROCESSING, SIZE
+from oct_trainer.augment import augmenter
+from oct_trainer.batchnorm import restore_batch_norms
+from oct_trainer.dataset import DataSet, are_phantoms, class_counts, write_split
+from oct_trainer.metrics import summarise
+from oct_trainer.networks import NETWORKS, Network
+from oct_trainer.pictures import Pictures, load_pictures
+from oct_trainer.progress import TrainingProgress
+from oct_trainer.recipes import Recipe, Stage
+from oct_trainer.weights import apply_weights, base_of
+
+RESTORE_SCANS = 256
+SCHEMA = "oct-edge/run@1"
+
+
+def train(
+    network: str,
+    data: DataSet,
+    out: Path,
+    recipe: Recipe,
+    *,
+    weights: str,
+    epochs: int | None = None,
+    seed: int = 0,
+) -> Path:
+    """Train and evaluate; returns the run folder.
+
+    `epochs` caps the epochs of each stage of the recipe; `weights` is as in `apply_weights`.
+
+    Raises:
+        DataSetError, WeightsError: before any time is spent on training.
+    """
+    keras.utils.set_random_seed(seed)
+    run = out / network
+    run.mkdir(parents=True, exist_ok=True)
+    parts = {name: load_pictures(data.split(name)) for name in ("train", "val", "test") if data.split(name)}
+    described = _describe_data(data, parts, run)
+    stages = [replace(stage, epochs=min(stage.epochs, epochs or stage.epochs)) for stage in recipe.stages]
+    model, start = _fit(NETWORKS[network], parts, recipe, stages, weights, run, seed)
+    _save_model(model, run / "model.keras")
+    record = {
+        "schema": SCHEMA,
+        "network": network,
+        "classes": list(LABELS),
+        "preprocessing": PREPROCESSING,
+        "recipe": asdict(recipe) | {"stages": [asdict(stage) for stage in stages]},
+        "seed": seed,
+        "weights": start,
+        "parameters": model.count_params(),
+        "data": described,
+        "metrics": _evaluate(model, parts, run),
+        "software": {"tensorflow": tf.__version__, "keras": keras.__version__, "numpy": np.__version__},
+        "disclaimer": DISCLAIMER,
+    }
+    (run / "metrics.json").write_text(json.dumps(record, indent=2) + "\n")
+    return run
+
+
+def _fit(
+    network: Network,
+    parts: dict[str, Pictures],
+    recipe: Recipe,
+    stages: list[Stage],
+    weights: str,
+    run: Path,
+    seed: int,
+) -> tuple[keras.Model, dict[str, Any]]:
+    """The trained model at full size, and where its weights started from."""
+    model = network.build(scaling=recipe.scaling)
+    start = apply_weights(model, weights)
+    if recipe.fine_tune:
+        _open_base(model, parts["train"])
+    steps = -(-len(parts["train"].grey) // recipe.batch)
+    (run / "history.csv").unlink(missing_ok=True)
+    with TrainingProgress(network.name, sum(stage.epochs for stage in stages), steps) as progress:
+        for number, stage in enumerate(stages):
+            shrunk = network.build(scaling=recipe.scaling, size=SIZE // stage.shrink) if stage.shrink > 1 else model
+            shrunk.set_weights(model.get_weights())
+            _fit_stage(shrunk, parts, recipe, stage, steps, [progress, *_callbacks(recipe, run)], seed + number)
+            model.set_weights(shrunk.get_weights())
+    return model, start
+
+
+def _open_base(model: keras.Model, pictures: Pictures) -> None:
+    """Make the pre-trained base trainable, with batch norms that hold the statistics of these scans."""
+    base = base_of(model)
+    if base is None:
+        return
+    chosen = np.random.default_rng(0).permutation(len(pictures.grey))[:RESTORE_SCANS]
+    pixels = np.repeat(pictures.grey[chosen, :, :, None], 3, axis=3).astype(np.float32)
+    restore_batch_norms(base, np.asarray(model.get_layer("rescaling")(pixels)))
+    base.trainable = True
+
+
+def _fit_stage(
+    model: keras.Model,
+    parts: dict[str, Pictures],
+    recipe: Recipe,
+    stage: Stage,
+    steps: int,
+    callbacks: list[Any],
+    seed: int,
+) -> None:
+    model.compile(
+        optimizer=_optimizer(recipe, stage, steps),
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
+        metrics=["accuracy"],
+    )
+    model.fit(
+        _stream(parts["train"], recipe, stage, seed),
+        validation_data=_batches(parts["val"], stage.shrink),
+        epochs=stage.epochs,
+        callbacks=callbacks,
+        verbose=0,
+    )
+
+
+def _optimizer(recipe: Recipe, stage: Stage, steps: int) -> Any:
+    rate: Any = stage.learning_rate
+    if recipe.cosine:
+        total = stage.epochs * steps
+        warmup = min(steps, total // 4)
+        rate = keras.optimizers.schedules.CosineDecay(
+            stage.learning_rate / 100, total - warmup, warmup_target=stage.learning_rate, warmup_steps=warmup
+        )
+    if recipe.optimizer == "adamw":
+        return keras.optimizers.AdamW(rate, weight_decay=1e-4)
+    return keras.optimizers.Adam(rate)
+
+
+def _callbacks(recipe: Recipe, run: Path) -> list[Any]:
+    patience = 10**6 if recipe.patience is None else recipe.patience
+    callbacks: list[Any] = [
+        keras.callbacks.CSVLogger(str(run / "history.csv"), append=True),
+        keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True),
+        keras.callbacks.ModelCheckpoint(
+            str(run / "checkpoint.weights.h5"),
+            monitor="val_loss",
+            save_best_only=True,
+            save_weights_only=True,
+        ),
+    ]
+    if recipe.plateau:
+        callbacks.append(keras.callbacks.ReduceLROnPlateau(factor=0.2, patience=3, min_delta=1e-5))
+    return callbacks
+
+
+def _stream(pictures: Pictures, recipe: Recipe, stage: Stage, seed: int) -> Any:
+    """Shuffled, augmented batches: pixels float32 `[b, s, s, 3]` in 0..255, one-hot labels, sample weights."""
+    augment = augmenter(recipe.augmentation, seed)
+    columns = (
+        pictures.grey,
+        np.eye(len(LABELS), dtype=np.float32)[pictures.labels],
+        _sample_weights(pictures, recipe),
+    )
+    stream = tf.data.Dataset.from_tensor_slices(columns).shuffle(len(pictures.grey), seed=seed).batch(recipe.batch)
+    stream = stream.map(lambda grey, label, weight: (_pixels(augment(grey), stage.shrink), label, weight))
+    return stream.prefetch(2)
+
+
+def _batches(pictures: Pictures, shrink: int = 1) -> Any:
+    columns = (pictures.grey[..., None], np.eye(len(LABELS), dtype=np.float32)[pictures.labels])
+    stream = tf.data.Dataset.from_tensor_slices(columns).batch(32)
+    return stream.map(lambda grey, label: (_pixels(tf.cast(grey, tf.float32), shrink), label)).prefetch(2)
+
+
+def _pixels(grey: Any, shrink: int) -> Any:
+    """float32 `[b, s, s, 1]` to `[b, s/shrink, s/shrink, 3]`."""
+    if shrink > 1:
+        grey = tf.nn.avg_pool2d(grey, shrink, shrink, "VALID")
+    return tf.repeat(grey, 3, axis=3)
+
+
+def _sample_weights(pictures: Pictures, recipe: Recipe) -> np.ndarray:
+    """float32 `[n]` with mean 1."""
+    if not recipe.balance:
+        return np.ones(len(pictures.labels), np.float32)
+    per_class = np.bincount(pictures.labels, minlength=len(LABELS))[pictures.labels]
+    _, index, scans = np.unique(pictures.patients, return_inverse=True, return_counts=True)
+    weights = 1 / np.sqrt(per_class * scans[index])
+    return (weights / weights.mean()).astype(np.float32)
+
+
+def _evaluate(model: keras.Model, parts: dict[str, Pictures], run: Path) -> dict[str, Any]:
+    figures = {}
+    with (run / "predictions.csv").open("w", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(("split", "path", "label", *LABELS))
+        for name, pictures in parts.items():
+            if name == "train":
+                continue
+            scores = model.predict(_batches(pictures), verbose=0)
+            figures[name] = summarise(pictures.labels, scores.argmax(1), pictures.patients)
+            for sample, row in zip(pictures.samples, scores, strict=True):
+                rows.writerow((name, sample.path.name, LABELS[sample.label], *(f"{p:.5f}" for p in row)))
+    return figures
+
+
+def _describe_data(data: DataSet, parts: dict[str, Pictures], run: Path) -> dict[str, Any]:
+    digests = [digest for part in parts.values() for digest in part.sha256]
+    samples = [sample for part in parts.values() for sample in part.samples]
+    return {
+        "name": data.root.resolve().name,
+        "split_sha256": write_split(samples, digests, data.root, run / "split.csv"),
+        "scans": {name: class_counts(part.samples) for name, part in parts.items()},
+        "patients": {name: len(set(part.patients)) for name, part in parts.items()},
+        "withheld_scans": data.withheld,
+        "phantoms": are_phantoms(samples),
+    }
+
+
+def _save_model(model: keras.Model, path: Path) -> None:
+    partial = path.with_name("partial.keras")
+    model.save(partial)
+    partial.replace(path)
+    (path.parent / "checkpoint.weights.h5").unlink(missing_ok=True)

@@ -1,0 +1,107 @@
+"""Figures from predictions, with the uncertainty that few patients leave.
+
+Scans of one patient are not independent, so every 95 % interval resamples patients, not scans (percentile bootstrap).
+All functions take `labels` int `[n]` and `predicted` int `[n]`, indices into `LABELS`.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from oct_edge.labels import LABELS
+
+RESAMPLES = 2000
+_CLASSES = len(LABELS)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure with its 95 % interval; NaN where the data cannot give it (a class that does not occur)."""
+
+    value: float
+    low: float
+    high: float
+
+    def to_dict(self) -> dict[str, float | None]:
+        return {"value": _rounded(self.value), "low": _rounded(self.low), "high": _rounded(self.high)}
+
+
+def confusion_matrix(labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """int `[4, 4]`: row is the truth, column the prediction."""
+    matrix = np.zeros((_CLASSES, _CLASSES), np.int64)
+    np.add.at(matrix, (labels, predicted), 1)
+    return matrix
+
+
+def accuracy(matrix: np.ndarray) -> np.ndarray:
+    """Share of the diagonal of confusion matrices `[..., 4, 4]`."""
+    return _ratio(_diagonal(matrix).sum(-1), matrix.sum((-2, -1)))
+
+
+def sensitivity(matrix: np.ndarray) -> np.ndarray:
+    """Recall a class, `[..., 4]`; NaN for a class that does not occur."""
+    return _ratio(_diagonal(matrix), matrix.sum(-1))
+
+
+def specificity(matrix: np.ndarray) -> np.ndarray:
+    """True negatives over all negatives a class, `[..., 4]`."""
+    total = matrix.sum((-2, -1))[..., None]
+    positives, called = matrix.sum(-1), matrix.sum(-2)
+    return _ratio(total - positives - called + _diagonal(matrix), total - positives)
+
+
+def balanced_accuracy(matrix: np.ndarray) -> np.ndarray:
+    """Mean sensitivity over the classes that occur."""
+    recalls = sensitivity(matrix)
+    occurs = ~np.isnan(recalls)
+    return _ratio(np.nansum(recalls, -1), occurs.sum(-1))
+
+
+def patient_resamples(labels: np.ndarray, predicted: np.ndarray, patients: np.ndarray, *, seed: int = 0) -> np.ndarray:
+    """Confusion matrices `[2000, 4, 4]` of resampled patients."""
+    names, index = np.unique(patients, return_inverse=True)
+    per_patient = np.zeros((len(names), _CLASSES, _CLASSES), np.int64)
+    np.add.at(per_patient, (index, labels, predicted), 1)
+    draws = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), RESAMPLES)
+    return np.tensordot(draws, per_patient, axes=1)
+
+
+def estimate(value: float, resampled: np.ndarray) -> Estimate:
+    """The value with the 2.5 and 97.5 percentiles of its resamples, leaving out those that lack the class."""
+    known = resampled[~np.isnan(resampled)]
+    low, high = np.percentile(known, (2.5, 97.5)) if len(known) else (np.nan, np.nan)
+    return Estimate(float(value), float(low), float(high))
+
+
+def summarise(labels: np.ndarray, predicted: np.ndarray, patients: np.ndarray) -> dict[str, Any]:
+    """The figures of a test set as they stand in `metrics.json` and in the card."""
+    matrix = confusion_matrix(labels, predicted)
+    resampled = patient_resamples(labels, predicted, patients)
+
+    def figure(metric: Any) -> dict[str, float | None]:
+        return estimate(metric(matrix), metric(resampled)).to_dict()
+
+    return {
+        "scans": len(labels),
+        "patients": len(np.unique(patients)),
+        "accuracy": figure(accuracy),
+        "balanced_accuracy": figure(balanced_accuracy),
+        "sensitivity": {name: figure(lambda m, i=i: sensitivity(m)[..., i]) for i, name in enumerate(LABELS)},
+        "specificity": {name: figure(lambda m, i=i: specificity(m)[..., i]) for i, name in enumerate(LABELS)},
+        "confusion_matrix": matrix.tolist(),
+    }
+
+
+def _diagonal(matrix: np.ndarray) -> np.ndarray:
+    return np.diagonal(matrix, axis1=-2, axis2=-1)
+
+
+def _ratio(numerator: Any, denominator: Any) -> np.ndarray:
+    numerator, denominator = np.asarray(numerator, float), np.asarray(denominator, float)
+    shape = np.broadcast_shapes(numerator.shape, denominator.shape)
+    return np.divide(numerator, denominator, out=np.full(shape, np.nan), where=denominator > 0)
+
+
+def _rounded(value: float) -> float | None:
+    return None if np.isnan(value) else round(value, 4)

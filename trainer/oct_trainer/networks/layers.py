@@ -1,0 +1,21 @@
+"""What the networks share: how pixels come in and how an answer goes out."""
+
+from typing import Any
+
+from keras import Input, layers
+
+from oct_edge.labels import LABELS
+from oct_trainer.networks import Scaling
+
+
+def pixels(scaling: Scaling, size: int) -> tuple[Any, Any]:
+    """The input (float32 `[n, size, size, 3]`, 0..255) and the rescaled tensor behind it."""
+    inputs = Input((size, size, 3), name="pixels")
+    if scaling == "unit":
+        return inputs, layers.Rescaling(1 / 255, name="rescaling")(inputs)
+    return inputs, layers.Rescaling(1 / 127.5, offset=-1.0, name="rescaling")(inputs)
+
+
+def answer(x: Any) -> Any:
+    """Dense 4 and its softmax, apart, so that logits can be had from the trained network."""
+    return layers.Softmax(name="scores")(layers.Dense(len(LABELS), name="logits")(x))

@@ -1,0 +1,20 @@
+"""MobileNet v1 1.0/224 (Howard et al. 2017) without top, frozen, under the article's three dense layers."""
+
+import keras
+from keras import layers
+
+from oct_trainer.networks import Scaling
+from oct_trainer.networks.layers import answer, pixels
+
+BASE = "mobilenet_base"
+
+
+def build(scaling: Scaling, size: int) -> keras.Model:
+    """5,854,916 parameters, 2,626,052 trainable; the base is frozen, with its batch norms in inference mode."""
+    inputs, x = pixels(scaling, size)
+    base = keras.applications.MobileNet(input_shape=(size, size, 3), include_top=False, weights=None, name=BASE)
+    base.trainable = False
+    x = layers.GlobalAveragePooling2D(name="embedding")(base(x))
+    for i, units in enumerate((1024, 1024, 512)):
+        x = layers.Dense(units, activation="relu", name=f"dense_{i + 1}")(x)
+    return keras.Model(inputs, answer(x), name="mobilenet")

@@ -1,0 +1,80 @@
+"""How a network is trained: the article's way to the letter, and ours.
+
+`pretrain` prepares the compact network on phantoms; `best` on real scans then continues from that run. A network
+without a pre-trained base has to learn somewhere what a layer and a cyst look like, and a few hundred scans are few.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from oct_trainer.augment import Augmentation
+from oct_trainer.networks import Scaling
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Some epochs on pictures shrunk by a whole factor: fully convolutional networks learn most of it cheaply."""
+
+    epochs: int
+    learning_rate: float
+    shrink: int = 1
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides a training besides data, starting weights and seed.
+
+    `fine_tune` trains the pre-trained base too, after its batch norms were restored; `balance` weighs scans by
+    1/sqrt(scans of the class) and 1/sqrt(scans of the patient); `patience` stops after so many epochs without a better
+    validation loss (None: never); `plateau` is the article's ReduceLROnPlateau.
+    """
+
+    name: str
+    stages: tuple[Stage, ...]
+    augmentation: Augmentation
+    scaling: Scaling = "unit"
+    optimizer: Literal["adam", "adamw"] = "adam"
+    cosine: bool = False
+    fine_tune: bool = False
+    balance: bool = False
+    label_smoothing: float = 0.0
+    patience: int | None = 3
+    plateau: bool = False
+    batch: int = 16
+
+
+_PHYSICAL = Augmentation(rotation=10, shift=0.1, zoom=0.15, gain=0.25, speckle=0.15, fill="wedges")
+
+ARTICLE = {
+    "mobilenet": Recipe("article", (Stage(10, 1e-3),), Augmentation(rotation=20, shift=0.2)),
+    "compact": Recipe("article", (Stage(10, 1e-3),), Augmentation(rotation=30, shift=0.3), plateau=True),
+}
+
+BEST = {
+    "mobilenet": Recipe(
+        "best",
+        (Stage(12, 3e-4),),
+        _PHYSICAL,
+        scaling="symmetric",
+        optimizer="adamw",
+        cosine=True,
+        fine_tune=True,
+        balance=True,
+        label_smoothing=0.05,
+        patience=None,
+    ),
+    "compact": Recipe(
+        "best",
+        (Stage(20, 2e-3, shrink=2), Stage(6, 5e-4)),
+        _PHYSICAL,
+        optimizer="adamw",
+        cosine=True,
+        balance=True,
+        label_smoothing=0.05,
+        patience=None,
+    ),
+}
+
+PRETRAIN = {"compact": replace(BEST["compact"], name="pretrain", stages=(Stage(8, 2e-3, shrink=2),))}
+
+RECIPES = {"best": BEST, "article": ARTICLE, "pretrain": PRETRAIN}
