@@ -29,7 +29,7 @@ def oct2017() -> Path:
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run_command() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run one of the project's commands, as installed beside this Python: `run_command("oct-edge", "models")`."""
 

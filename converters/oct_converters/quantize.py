@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -67,12 +68,13 @@ def _convert(converter: Any) -> bytes:
 
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
-    """The converter writes hundreds of lines to both streams, some from C++; only its exceptions matter."""
+    """The converter writes hundreds of lines to both streams, some from C++, and warns; only its exceptions matter."""
     sys.stdout.flush()
     sys.stderr.flush()
     saved = [os.dup(stream) for stream in (1, 2)]
     try:
-        with open(os.devnull, "w") as sink:
+        with open(os.devnull, "w") as sink, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             for stream in (1, 2):
                 os.dup2(sink.fileno(), stream)
             yield

@@ -49,7 +49,7 @@ def read_run(folder: Path, data: Path) -> Run:
     try:
         record = json.loads((folder / "metrics.json").read_text())
         model = keras.saving.load_model(folder / "model.keras", compile=False)
-        rows = list(csv.DictReader((folder / "split.csv").open(newline="")))
+        rows = list(csv.DictReader((folder / "split.csv").read_text().splitlines()))
     except (OSError, ValueError) as error:
         raise RunError(f"{folder}: not a finished run ({str(error).splitlines()[0]}).") from error
     expected = {"schema": SCHEMA, "classes": list(LABELS), "preprocessing": PREPROCESSING}

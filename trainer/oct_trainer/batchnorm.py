@@ -19,10 +19,17 @@ def restore_batch_norms(base: keras.Model, inputs: np.ndarray, batch: int = 16) 
     mode is unchanged up to rounding (about 3e-5 of its output).
     """
     norms = [layer for layer in base.layers if isinstance(layer, keras.layers.BatchNormalization)]
-    probe = keras.Model(base.inputs, [layer.input for layer in norms])
+    probe = keras.Model(base.input, [layer.input for layer in norms])
     for layer, (mean, variance) in zip(norms, _moments(probe, inputs, batch), strict=True):
         _reparametrise(layer, mean, variance)
     return len(norms)
+
+
+def set_norm_momentum(model: keras.Model, momentum: float) -> None:
+    """Set the momentum of the running statistics of every batch norm of `model`, nested models included."""
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = momentum
 
 
 def _moments(probe: keras.Model, inputs: np.ndarray, batch: int) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -21,7 +21,6 @@ class RecipeName(StrEnum):
 
     best = "best"
     article = "article"
-    pretrain = "pretrain"
 
 
 def _version(value: bool) -> None:
@@ -87,9 +86,7 @@ def _command(names: tuple[str, ...]) -> Callable[..., None]:
                 help="Start from a file or a run in DIR, a download, or nothing.",
             ),
         ] = "imagenet",
-        recipe: Annotated[
-            RecipeName, typer.Option("--recipe", help="Ours, the article's, or pre-training.")
-        ] = RecipeName.best,
+        recipe: Annotated[RecipeName, typer.Option("--recipe", help="Ours or the article's.")] = RecipeName.best,
         epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="At most so many, in each stage.")] = None,
         limit: Annotated[int | None, typer.Option("--limit", min=4, help="At most so many scans a split.")] = None,
         seed: Annotated[int, typer.Option("--seed", help="Decides split, order, augmentation and weights.")] = 0,

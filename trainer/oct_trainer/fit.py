@@ -18,7 +18,7 @@ import tensorflow as tf
 from oct_edge.labels import DISCLAIMER, LABELS
 from oct_edge.preprocess import PREPROCESSING, SIZE
 from oct_trainer.augment import augmenter
-from oct_trainer.batchnorm import restore_batch_norms
+from oct_trainer.batchnorm import restore_batch_norms, set_norm_momentum
 from oct_trainer.dataset import DataSet, are_phantoms, class_counts, write_split
 from oct_trainer.metrics import summarise
 from oct_trainer.networks import NETWORKS, Network
@@ -94,6 +94,7 @@ def _fit(
         for number, stage in enumerate(stages):
             shrunk = network.build(scaling=recipe.scaling, size=SIZE // stage.shrink) if stage.shrink > 1 else model
             shrunk.set_weights(model.get_weights())
+            set_norm_momentum(shrunk, recipe.norm_momentum)
             _fit_stage(shrunk, parts, recipe, stage, steps, [progress, *_callbacks(recipe, run)], seed + number)
             model.set_weights(shrunk.get_weights())
     return model, start
@@ -129,6 +130,7 @@ def _fit_stage(
         validation_data=_batches(parts["val"], stage.shrink),
         epochs=stage.epochs,
         callbacks=callbacks,
+        shuffle=False,
         verbose=0,
     )
 

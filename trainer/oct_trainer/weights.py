@@ -6,6 +6,7 @@ whose whole network is then continued: that is how a network is pre-trained on p
 """
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +73,10 @@ def _from_file(model: keras.Model, folder: Path) -> dict[str, Any]:
     base = base_of(model)
     assert base is not None
     try:
-        base.load_weights(files[0])
-    except (OSError, ValueError, KeyError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # Keras only warns where it leaves layers as they were
+            base.load_weights(files[0])
+    except (OSError, ValueError, KeyError, UserWarning) as error:
         raise WeightsError(
             f"{files[0]}: not the weights of {model.name} without top ({str(error).splitlines()[0]}).",
             hint="Save them with keras.applications' own model and `save_weights`.",

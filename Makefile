@@ -1,0 +1,46 @@
+# make classify | test | lint | samples
+# Everything is installed into virtual environments in this folder; nothing else is touched.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PIP = -m pip install --quiet --disable-pip-version-check
+
+.PHONY: help classify test lint format samples clean
+
+help:
+	@echo 'make classify  set up without TensorFlow and classify the bundled synthetic phantoms'
+	@echo 'make test      set up with everything and run all tests'
+	@echo 'make lint      ruff and mypy'
+	@echo 'make format    let ruff rewrite what it can'
+	@echo 'make samples   draw the bundled synthetic phantoms again'
+	@echo 'make clean     remove the virtual environments and caches'
+
+classify: .venv/installed
+	.venv/bin/oct-edge classify models/oct_models/samples
+
+test: .venv/installed .venv-dev/installed
+	.venv-dev/bin/python -m pytest $(TESTS)
+
+lint: .venv-dev/installed
+	.venv-dev/bin/ruff check
+	.venv-dev/bin/ruff format --check
+	.venv-dev/bin/mypy
+
+format: .venv-dev/installed
+	.venv-dev/bin/ruff check --fix
+	.venv-dev/bin/ruff format
+
+samples: .venv-dev/installed
+	.venv-dev/bin/python -m oct_trainer.phantom.samples models/oct_models/samples
+
+clean:
+	rm -rf .venv .venv-dev .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.venv/installed: pyproject.toml constraints/edge.txt
+	$(PYTHON) -m venv .venv
+	.venv/bin/python $(PIP) -c constraints/edge.txt -e .
+	touch $@
+
+.venv-dev/installed: pyproject.toml constraints/dev.txt
+	$(PYTHON) -m venv .venv-dev
+	.venv-dev/bin/python $(PIP) -c constraints/dev.txt -e '.[train,tflite,dev]'
+	touch $@

@@ -1,0 +1,133 @@
+"""Phantoms in, a trained network, an int8 model, an answer out: the road as a user walks it."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from oct_edge.bundle import open_bundle
+from oct_edge.errors import ModelError
+from oct_edge.labels import LABELS
+
+pytestmark = [pytest.mark.tf, pytest.mark.slow]
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+LOOSE = ("--max-accuracy-drop", 1, "--min-agreement", 0, "--calibration", 8)
+
+
+@pytest.fixture(scope="module")
+def models(runs: Path, phantoms: Path, tmp_path_factory: pytest.TempPathFactory, run_command: Command) -> Path:
+    """`oct-convert --int8` of both runs, gates loosened for so short a training."""
+    out = tmp_path_factory.mktemp("models")
+    done = run_command("oct-convert", "--int8", "--runs", runs, "--data", phantoms, "--out", out, *LOOSE)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [str(out / f"{network}-int8.tflite") for network in ("mobilenet", "compact")]
+    return out
+
+
+@pytest.mark.parametrize("network", ["mobilenet", "compact"])
+def test_a_run_says_what_it_is_and_how_good(runs: Path, network: str) -> None:
+    record = json.loads((runs / network / "metrics.json").read_text())
+    assert record["classes"] == list(LABELS)
+    assert record["data"]["phantoms"] is True
+    assert record["data"]["scans"]["train"] == dict.fromkeys(LABELS, 4)
+    for split in ("val", "test"):
+        figures = record["metrics"][split]
+        assert sum(map(sum, figures["confusion_matrix"])) == figures["scans"]
+        assert 0 <= figures["accuracy"]["low"] <= figures["accuracy"]["value"] <= figures["accuracy"]["high"] <= 1
+    names = {path.name for path in (runs / network).iterdir()}
+    assert names == {"model.keras", "metrics.json", "history.csv", "split.csv", "predictions.csv"}
+
+
+@pytest.mark.parametrize("network", ["mobilenet", "compact"])
+def test_the_converted_model_answers_on_the_device(
+    models: Path, samples: list[Path], network: str, run_command: Command
+) -> None:
+    model = models / f"{network}-int8.tflite"
+    done = run_command("oct-edge", "classify", "--json", "--model", model, samples[0])
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["model"]["name"] == f"{network}-int8"
+
+
+@pytest.mark.parametrize("network", ["mobilenet", "compact"])
+def test_the_card_tells_where_the_model_comes_from(models: Path, network: str) -> None:
+    card = open_bundle(str(models / f"{network}-int8.tflite")).card
+    assert card["quantization"]["calibration_scans"] == dict.fromkeys(LABELS, 2)
+    assert card["quantization"]["calibration_consumed"] == 8
+    assert card["training"]["phantoms"] is True
+    assert card["training"]["class_prior"] == dict.fromkeys(LABELS, 0.25)
+    assert card["metrics"]["int8"]["test"]["scans"] == card["metrics"]["float32"]["test"]["scans"]
+    assert "not a medical device" in card["disclaimer"]
+
+
+def test_the_report_covers_every_scan_but_the_calibration_set(models: Path) -> None:
+    report = json.loads((models / "compact-int8.parity.json").read_text())
+    assert report["passed"] is True
+    assert report["all"]["scans"] == report["train"]["scans"] + report["val"]["scans"] + report["test"]["scans"]
+    assert report["train"]["scans"] == 16 - 8
+
+
+def test_a_failed_gate_leaves_a_report_and_no_model(
+    runs: Path, phantoms: Path, tmp_path: Path, run_command: Command
+) -> None:
+    impossible = ("--min-agreement", 1, "--max-accuracy-drop", 0, "--calibration", 4, "--network", "compact")
+    shutil.copytree(runs / "compact", tmp_path / "runs" / "compact")
+    _make_indecisive(tmp_path / "runs" / "compact" / "model.keras")
+    done = run_command(
+        "oct-convert", "--int8", "--runs", tmp_path / "runs", "--data", phantoms, "--out", tmp_path, *impossible
+    )
+    assert done.returncode == 1
+    assert "error [gate_failed]" in done.stderr
+    assert "min-agreement" in done.stderr
+    report = json.loads((tmp_path / "compact-int8.parity.json").read_text())
+    assert report["passed"] is False
+    assert report["all"]["changed"]
+    assert not list(tmp_path.glob("*.tflite"))
+
+
+def _make_indecisive(path: Path) -> None:
+    """Give every class nearly the same logits, so that quantization decides which one is the largest."""
+    import keras
+    import numpy as np
+
+    model = keras.saving.load_model(path)
+    kernel, bias = model.get_layer("logits").get_weights()
+    same = np.repeat(kernel.mean(1, keepdims=True), 4, axis=1) + 1e-5 * kernel
+    model.get_layer("logits").set_weights([same, bias * 0])
+    model.save(path)
+
+
+def test_scans_that_are_not_those_of_the_training_are_refused(
+    runs: Path, phantoms: Path, tmp_path: Path, run_command: Command
+) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(phantoms, data)
+    first, second = sorted((data / "train" / "CNV").iterdir())[:2]
+    shutil.copy(second, first)
+    done = run_command("oct-convert", "--int8", "--runs", runs, "--data", data, "--out", tmp_path, *LOOSE)
+    assert done.returncode == 1
+    assert "error [run]" in done.stderr
+    assert "SHA-256" in done.stderr
+    assert not list(tmp_path.glob("*.tflite"))
+
+
+def test_a_run_of_another_preprocessing_is_refused(
+    runs: Path, phantoms: Path, tmp_path: Path, run_command: Command
+) -> None:
+    shutil.copytree(runs / "compact", tmp_path / "compact")
+    record = tmp_path / "compact" / "metrics.json"
+    record.write_text(record.read_text().replace("stretch-bilinear", "letterbox"))
+    done = run_command("oct-convert", "--int8", "--runs", tmp_path, "--data", phantoms, "--out", tmp_path, *LOOSE)
+    assert done.returncode == 1
+    assert "preprocessing" in done.stderr
+
+
+def test_the_device_refuses_a_model_that_was_cut(models: Path, tmp_path: Path) -> None:
+    content = (models / "compact-int8.tflite").read_bytes()
+    cut = tmp_path / "cut.tflite"
+    cut.write_bytes(content[: len(content) // 2])
+    with pytest.raises(ModelError):
+        open_bundle(str(cut))

@@ -1,0 +1,79 @@
+"""What README and docs say is what the commands do."""
+
+import re
+import subprocess
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
+
+
+def documented_commands() -> list[str]:
+    lines = [line for page in PAGES for block in blocks(page, "sh") for line in block.splitlines()]
+    commands = [line.split("#")[0].strip() for line in lines]
+    return sorted({re.sub(r"^\S*/bin/", "", c) for c in commands if re.match(r"(\S*/bin/)?oct-", c)})
+
+
+@cache
+def help_of(run_command: Command, *command: str) -> str:
+    done = run_command(*command, "--help", env={"COLUMNS": "200", "PATH": "/usr/bin"})
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("line", documented_commands())
+def test_documented_commands_and_options_exist(line: str, run_command: Command) -> None:
+    name, *words = line.split()
+    subcommand = [words[0]] if words and not words[0].startswith("-") else []
+    known = help_of(run_command, name, *subcommand)
+    for option in (word for word in words if word.startswith("-")):
+        assert re.search(rf"(^|\s|,){option}\b", known), f"{option} is not an option of {name} {subcommand}"
+
+
+def test_the_readme_shows_what_the_first_command_prints(run_command: Command) -> None:
+    done = run_command("oct-edge", "classify", ROOT / "models/oct_models/samples")
+    assert done.returncode == 0, done.stderr
+    shown = blocks(ROOT / "README.md", "text")[0]
+    assert [line.split()[:2] for line in shown.splitlines()] == [line.split()[:2] for line in done.stdout.splitlines()]
+
+
+def test_every_page_and_help_says_what_it_is_not(run_command: Command) -> None:
+    for page in PAGES:
+        assert re.search(r"research use only", page.read_text(), re.IGNORECASE), page.name
+    for name in ("oct-edge", "oct-train", "oct-convert"):
+        assert "not a medical device" in " ".join(help_of(run_command, name).split())
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_device_environment_works_without_tensorflow(samples: list[Path]) -> None:
+    """`make classify` made it, with its own numpy."""
+    python = ROOT / ".venv" / "bin" / "python"
+    if not python.exists():
+        pytest.skip("needs the environment of `make classify`")
+    probe = "import importlib.util as u; print([n for n in ('tensorflow', 'keras', 'sklearn') if u.find_spec(n)])"
+    found = subprocess.run([python, "-c", probe], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+    done = subprocess.run([python.parent / "oct-edge", "classify", "--json", *samples], capture_output=True, text=True)
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, len(samples))
+    for command in ("oct-train all --data x --out y", "oct-convert --int8 --runs x --data y --out z"):
+        name, *options = command.split()
+        refused = subprocess.run([python.parent / name, *options], capture_output=True, text=True)
+        assert refused.returncode == 69
+        assert refused.stderr.splitlines() == [
+            f"error [missing_extra]: `{name}` needs TensorFlow, which is not installed.",
+            "  hint: pip install 'oct-edge[train]'",
+        ]

@@ -1,0 +1,135 @@
+"""Who is trained on, who is held out, and what is refused before any time is lost."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from oct_edge.errors import DataSetError
+from oct_edge.labels import LABELS
+from oct_trainer.dataset import are_phantoms, class_counts, read_dataset, write_split
+from oct_trainer.phantom import write_dataset
+from oct_trainer.pictures import load_pictures
+
+Make = Callable[..., Path]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    """A data set of empty files, named as OCT2017 names them."""
+
+    def build(patients: int = 6, scans: int = 2, splits: tuple[str, ...] = ("train",), offset: int = 0) -> Path:
+        for split in splits:
+            for label in LABELS:
+                folder = tmp_path / split / label
+                folder.mkdir(parents=True, exist_ok=True)
+                for patient in range(patients):
+                    for n in range(scans):
+                        (folder / f"{label}-{offset + 100 * LABELS.index(label) + patient}-{n}.jpeg").touch()
+        return tmp_path
+
+    return build
+
+
+def patients(root: Path, split: str, **options: int) -> set[str]:
+    return {s.patient for s in read_dataset(root, **options).split(split)}
+
+
+def test_no_patient_is_in_two_splits(make: Make) -> None:
+    root = make(splits=("train", "val"))
+    make(splits=("test",), offset=1000)
+    data = read_dataset(root)
+    train, val, test = ({s.patient for s in data.split(name)} for name in ("train", "val", "test"))
+    assert train
+    assert val
+    assert test
+    assert not (train & (val | test))
+    assert not (val & test)
+
+
+def test_a_patient_of_two_classes_stays_in_one_split(make: Make) -> None:
+    root = make(patients=8)
+    for patient in range(8):
+        (root / "train" / "DRUSEN" / f"DRUSEN-{patient}-9.jpeg").touch()
+    for seed in range(10):
+        assert not patients(root, "train", seed=seed) & patients(root, "val", seed=seed)
+
+
+def test_patients_of_test_never_train(make: Make) -> None:
+    root = make()
+    make(patients=2, splits=("test",))
+    data = read_dataset(root)
+    assert data.withheld == 2 * 2 * len(LABELS)
+    assert not {s.patient for s in data.split("train")} & {s.patient for s in data.split("test")}
+
+
+def test_validation_has_every_class_and_depends_on_the_seed_alone(make: Make) -> None:
+    root = make()
+    assert read_dataset(root, seed=1) == read_dataset(root, seed=1)
+    assert patients(root, "val", seed=1) != patients(root, "val", seed=2)
+    assert min(class_counts(read_dataset(root).split("val")).values()) >= 1
+
+
+def test_the_published_val_folder_joins_the_pool(make: Make) -> None:
+    root = make(patients=4)
+    make(patients=4, splits=("val",), offset=1000)
+    data = read_dataset(root)
+    assert len(data.split("train")) + len(data.split("val")) == 2 * 4 * 2 * len(LABELS)
+
+
+def test_a_limit_keeps_every_class(make: Make) -> None:
+    root = make(patients=10, splits=("train",))
+    make(patients=10, splits=("test",), offset=1000)
+    data = read_dataset(root, limit=8)
+    for split in ("train", "val", "test"):
+        assert class_counts(data.split(split)) == dict.fromkeys(LABELS, 2)
+
+
+@pytest.mark.parametrize("name", ["scan.jpeg", "CNV-12.jpeg", "OTHER-1-1.jpeg"])
+def test_a_name_without_a_patient_is_refused(make: Make, name: str) -> None:
+    root = make()
+    (root / "train" / "CNV" / name).touch()
+    with pytest.raises(DataSetError, match=name):
+        read_dataset(root)
+
+
+def test_a_class_of_one_patient_is_refused(make: Make) -> None:
+    root = make()
+    for path in (root / "train" / "DRUSEN").glob("DRUSEN-20[1-9]-*"):
+        path.unlink()
+    with pytest.raises(DataSetError, match="DRUSEN has 1 patients"):
+        read_dataset(root)
+
+
+def test_a_folder_without_train_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    with pytest.raises(DataSetError) as caught:
+        read_dataset(tmp_path)
+    assert "oct-train phantoms" in caught.value.hint
+
+
+def test_a_damaged_scan_stops_before_training(make: Make) -> None:
+    data = read_dataset(make())
+    with pytest.raises(DataSetError, match="empty"):
+        load_pictures(data.split("train"))
+
+
+def test_the_split_is_written_with_hashes(tmp_path: Path) -> None:
+    root = tmp_path / "phantoms"
+    write_dataset(root, 40, seed=5)
+    data = read_dataset(root)
+    pictures = load_pictures(data.samples)
+    first = write_split(data.samples, pictures.sha256, root, tmp_path / "split.csv")
+    rows = list(csv.DictReader((tmp_path / "split.csv").read_text().splitlines()))
+    assert [row["sha256"] for row in rows] == list(pictures.sha256)
+    assert all((root / row["path"]).is_file() for row in rows)
+    assert first == write_split(data.samples, pictures.sha256, root, tmp_path / "again.csv")
+    assert are_phantoms(data.samples)
+
+
+def test_the_real_scans_split_by_patient(oct2017: Path) -> None:
+    data = read_dataset(oct2017)
+    assert len(data.samples) == 1016
+    assert class_counts(data.split("test")) == {"CNV": 45, "DME": 19, "DRUSEN": 18, "NORMAL": 47}
+    assert not are_phantoms(data.samples)
+    assert not patients(oct2017, "train") & patients(oct2017, "val")
