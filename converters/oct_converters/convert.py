@@ -66,12 +66,14 @@ def convert(folder: Path, data: Path, out: Path, options: Options, on_progress: 
 
 
 def _answers(run: Run, calibration: CalibrationSet, tflite: bytes, on_progress: Progress | None) -> dict[str, Answers]:
-    """Both models on every scan that was not used for calibration, by split."""
+    """Both models on every scan that was not used for calibration, by split; a split of no such scan is left out."""
     float32, int8 = open_runtime(to_float32(run.model)), open_runtime(tflite)
     unseen = np.setdiff1d(np.arange(len(run.pictures["train"].grey)), calibration.chosen)
     pictures = run.pictures | {"train": _subset(run.pictures["train"], unseen)}
     parts = {}
     for split, part in pictures.items():
+        if not len(part.grey):
+            continue
 
         def step(done: int, total: int, split: str = split) -> None:
             if on_progress:

@@ -7,6 +7,7 @@ computed once, after the choice of the epoch.
 
 import csv
 import json
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,9 @@ def _fit(
     start = apply_weights(model, weights)
     if recipe.fine_tune:
         _open_base(model, parts["train"])
-    steps = -(-len(parts["train"].grey) // recipe.batch)
+    scans, patients = len(parts["train"].grey), len(set(parts["train"].patients))
+    print(f"{network.name}: {scans} scans of {patients} patients, from weights: {start['kind']}", file=sys.stderr)
+    steps = -(-scans // recipe.batch)
     (run / "history.csv").unlink(missing_ok=True)
     with TrainingProgress(network.name, sum(stage.epochs for stage in stages), steps) as progress:
         for number, stage in enumerate(stages):
