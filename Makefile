@@ -1,16 +1,17 @@
-# make classify | test | lint | samples
+# make classify | test | lint | bench | samples
 # Everything is installed into virtual environments in this folder; nothing else is touched.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PIP = -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help classify test lint format samples clean
+.PHONY: help classify test lint format bench samples clean
 
 help:
 	@echo 'make classify  set up without TensorFlow and classify the bundled synthetic phantoms'
 	@echo 'make test      set up with everything and run all tests'
 	@echo 'make lint      ruff and mypy'
 	@echo 'make format    let ruff rewrite what it can'
+	@echo 'make bench     measure, side by side in one run; figures go to build/bench'
 	@echo 'make samples   draw the bundled synthetic phantoms again'
 	@echo 'make clean     remove the virtual environments and caches'
 
@@ -28,6 +29,10 @@ lint: .venv-dev/installed
 format: .venv-dev/installed
 	.venv-dev/bin/ruff check --fix
 	.venv-dev/bin/ruff format
+
+bench: .venv/installed
+	mkdir -p build/bench
+	for script in benchmarks/*.py; do (cd build/bench && ../../.venv/bin/python ../../$$script) || exit 1; done
 
 samples: .venv-dev/installed
 	.venv-dev/bin/python -m oct_trainer.phantom.samples models/oct_models/samples

@@ -8,7 +8,9 @@ run; the SHA-256 of the whole file is the model's identity in results.
 
 import hashlib
 import json
+import math
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
@@ -25,6 +27,7 @@ from oct_models import DEFAULT, bundled_models
 
 SCHEMA = "oct-edge/card@1"
 CARD = "card.json"
+_DAMAGE = (LookupError, TypeError, AttributeError, ValueError, OSError, EOFError, RuntimeError, SyntaxError, zlib.error)
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold: the same model is the same bytes
 
 
@@ -80,12 +83,14 @@ def read_bundle(content: bytes, name: str) -> Bundle:
             _check_intact(content, card, name)
             _check_fit(card, name)
             golden = tuple(_golden(tail, entry) for entry in card["golden"]["answers"])
-            point = card["operating_point"]
+            point, temperature = card["operating_point"], float(card["temperature"])
+            if not (golden and 0 < temperature < math.inf):
+                raise ValueError(f"{len(golden)} golden answers, temperature {temperature}")
             return Bundle(
                 card["name"],
                 content,
                 hashlib.sha256(content).hexdigest(),
-                float(card["temperature"]),
+                temperature,
                 float(point["urgent_threshold"]),
                 float(point["min_confidence"]),
                 golden,
@@ -94,7 +99,7 @@ def read_bundle(content: bytes, name: str) -> Bundle:
             )
     except zipfile.BadZipFile as error:
         raise ModelDamaged(f"{name}: no card behind the model; the file is cut or was not made here.") from error
-    except (KeyError, TypeError, ValueError, OSError) as error:
+    except _DAMAGE as error:
         raise ModelDamaged(f"{name}: the card is incomplete or damaged ({error}).") from error
 
 

@@ -47,7 +47,7 @@ class Classifier:
         try:
             data = read_bytes(path)
         except ScanError as error:
-            return rejected(error, Source(path.name, None), self.identity)
+            return rejected(error, Source(path.name or str(path), None), self.identity)
         return self.classify_bytes(data, path.name)
 
     def classify_bytes(self, data: bytes, name: str) -> Result:
@@ -110,7 +110,7 @@ class Classifier:
 
     def _refer(self, probabilities: np.ndarray) -> tuple[Referral, tuple[Reason, ...]]:
         threshold = self.bundle.urgent_threshold
-        p_urgent = float(probabilities[list(URGENT)].sum())
+        p_urgent = round(float(probabilities[list(URGENT)].sum()), 4)  # what is said is what is decided on
         group, confidence = _likeliest_group(probabilities, p_urgent)
         reasons: tuple[Reason, ...] = ()
         if p_urgent >= threshold:
@@ -118,7 +118,7 @@ class Classifier:
         elif confidence < self.bundle.min_confidence:
             group = "human_review"
             reasons = (_low_confidence(confidence, self.bundle.min_confidence),)
-        return Referral(group, round(p_urgent, 4), threshold), reasons
+        return Referral(group, p_urgent, threshold), reasons
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """`oct-edge`: thin commands that parse, call and print.
 
-Nothing heavy is imported before a command needs it: `--help` answers without numpy.
+Nothing heavy is imported before a command needs it: `--help` answers without numpy. Paths are `readable=False` so that
+Typer does not check them: an input that may not be read is a rejected scan, not a usage error that stops the others.
 """
 
 import json
@@ -68,7 +69,7 @@ def options(
 
 @app.command()
 def classify(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="JPEG or PNG files, or folders of them.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="JPEG or PNG files, or folders.", readable=False)],
     model: ModelOption = DEFAULT,
     as_json: Annotated[bool, typer.Option("--json", help="One oct-edge/result@1 object a line.")] = False,
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Look into subfolders too.")] = False,
@@ -101,8 +102,10 @@ def classify(
 
 @app.command()
 def watch(
-    inbox: Annotated[Path, typer.Argument(metavar="DIR", help="The folder into which scans are copied.")],
-    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Where one JSON file a scan is written.")],
+    inbox: Annotated[Path, typer.Argument(metavar="DIR", help="Where scans are copied to.", readable=False)],
+    output: Annotated[
+        Path, typer.Option("--output", metavar="DIR", help="Where one JSON file a scan is written.", readable=False)
+    ],
     once: Annotated[bool, typer.Option("--once", help="Answer what is there, then end.")] = False,
     interval: Annotated[float, typer.Option("--interval", min=0.05, help="Seconds between two looks.")] = 1.0,
     stable: Annotated[float, typer.Option("--stable", min=0.0, help="Seconds a file must not change.")] = 2.0,

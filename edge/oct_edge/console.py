@@ -3,12 +3,14 @@
 import os
 import sys
 from importlib import metadata
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
 
 from oct_edge.errors import OctEdgeError
 from oct_edge.labels import DISCLAIMER
+from oct_edge.table import printable
 
 EPILOG = DISCLAIMER[0].upper() + DISCLAIMER[1:] + "."
 DEBUG_VARIABLE = "OCT_EDGE_DEBUG"
@@ -29,6 +31,8 @@ def application(summary: str) -> typer.Typer:
 
 def run(app: typer.Typer) -> None:
     """Run the application; an `OctEdgeError` becomes two lines on stderr and its exit code."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may hold what the locale does not
     try:
         app()
     except OctEdgeError as error:
@@ -44,7 +48,7 @@ def set_debug(debug: bool) -> None:
 
 
 def complain(error: OctEdgeError) -> None:
-    print(f"error [{error.code}]: {error.message}", file=sys.stderr)
+    print(f"error [{error.code}]: {printable(error.message)}", file=sys.stderr)
     if error.hint:
         print(f"  hint: {error.hint}", file=sys.stderr)
 

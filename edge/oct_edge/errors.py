@@ -16,6 +16,7 @@
     │   └── SelfTestFailed                    golden answers are not reproduced
     ├── ConfigurationError           exit 78  a setting or folder that cannot work
     ├── RuntimeUnavailable           exit 69  no TFLite interpreter of the kind asked for
+    ├── InboxUnavailable             exit 69  the watched folder was there and is gone
     ├── OutputUnavailable            exit 69  a result cannot be made durable
     ├── MissingExtra                 exit 69  the command needs an optional part of the package
     ├── InferenceFailed              exit 69  the interpreter failed on a valid tensor
@@ -149,6 +150,14 @@ class RuntimeUnavailable(OctEdgeError):
     exit_code = 69
 
 
+class InboxUnavailable(OctEdgeError):
+    """The watched folder could be listed before and cannot be now (share unmounted, stick pulled out)."""
+
+    code = "inbox_unavailable"
+    hint = "Mount the disk or share again; what was answered is known by content and not answered twice."
+    exit_code = 69
+
+
 class OutputUnavailable(OctEdgeError):
     """A result cannot be written and synced (disk full, read-only, folder gone)."""
 
@@ -188,12 +197,14 @@ class WeightsError(WorkstationError):
     """Starting weights are missing, or belong to another network."""
 
     code = "weights"
+    hint = "Use `--weights imagenet`, `--weights none`, or a folder with weights of this very network."
 
 
 class RunError(WorkstationError):
     """A training run is missing, incomplete, or of another kind than the command needs."""
 
     code = "run"
+    hint = "Train again with the `oct-train` of this version, and name its --out."
 
 
 class CalibrationError(WorkstationError):

@@ -1,7 +1,9 @@
 """Results become files: whole or not at all, and still there after a power cut."""
 
+import errno
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from oct_edge.errors import ConfigurationError, OutputUnavailable
@@ -16,7 +18,8 @@ def write_atomically(path: Path, data: bytes) -> None:
     """Write `data` under a temporary name, sync it, rename it to `path`, sync the folder.
 
     Raises:
-        OutputUnavailable: any of the steps failed; `path` is then what it was before.
+        OutputUnavailable: any of the steps failed. `path` is whole, old or new; no temporary file is left. The message
+            names the folder only: it goes to the log, and the file's name may be a patient's.
     """
     partial = path.with_name(f".{path.name}{_PARTIAL}")
     try:
@@ -27,7 +30,9 @@ def write_atomically(path: Path, data: bytes) -> None:
         partial.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
-        raise OutputUnavailable(f"{path}: cannot be written ({error.strerror}).") from error
+        with suppress(OSError):
+            partial.unlink()
+        raise OutputUnavailable(f"{path.parent}: a result cannot be written ({error.strerror}).") from error
 
 
 class ResultFolder:
@@ -41,9 +46,12 @@ class ResultFolder:
         self.folder = folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            for left_over in folder.glob(f".*{_PARTIAL}"):
-                left_over.unlink()
-            self._answered = {path.name.split(".")[-2] for path in folder.glob("*.*.json")}
+            if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, "no permission to read and write, or a read-only disk")
+            names = {path.name for path in folder.iterdir()}
+            for left_over in (name for name in names if name.startswith(".") and name.endswith(_PARTIAL)):
+                (folder / left_over).unlink()
+            self._answered = {name.split(".")[-2] for name in names if name.endswith(".json") and name.count(".") > 1}
         except OSError as error:
             raise ConfigurationError(
                 f"{folder}: cannot be used for results ({error.strerror}).",
@@ -67,8 +75,8 @@ class ResultFolder:
 
 
 def _safe(name: str) -> str:
-    """The stem of a file name in letters that every file system and shell takes."""
-    return re.sub(r"[^\w-]+", "_", Path(name).stem, flags=re.ASCII)[:_STEM] or "_"
+    """The stem of a file name in letters that every file system and shell takes; no option starts like it."""
+    return re.sub(r"^-|[^\w-]+", "_", Path(name).stem, flags=re.ASCII)[:_STEM] or "_"
 
 
 def _sync_folder(folder: Path) -> None:

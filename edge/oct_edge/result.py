@@ -83,15 +83,27 @@ class Result:
     disclaimer: str = DISCLAIMER
 
     def to_json(self) -> str:
-        """One line, in the order of the contract."""
-        content = asdict(self)
-        return json.dumps({key: content[key] for key in _ORDER}, ensure_ascii=False, allow_nan=False)
+        """One line of ASCII, which every locale and line reader leaves whole, in the order of the contract."""
+        content = asdict(self, dict_factory=_readable)
+        return json.dumps({key: content[key] for key in _ORDER}, allow_nan=False)
 
 
 _ORDER = (
     *("schema", "time", "source", "status", "reasons", "notes", "label", "probabilities", "referral"),
     *("model", "overrides", "timing_ms", "disclaimer"),
 )
+
+
+def _readable(entries: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The entries, where a byte of a file's name that is no UTF-8 reads `\\udcff`, as in the table.
+
+    Bare, as the lone surrogate by which Python remembers it, strict parsers refuse the whole line.
+    """
+    return {key: _text(value) if isinstance(value, str) else value for key, value in entries}
+
+
+def _text(value: str) -> str:
+    return value.encode("utf-8", "backslashreplace").decode()
 
 
 def rejected(error: OctEdgeError, source: Source, model: ModelIdentity) -> Result:

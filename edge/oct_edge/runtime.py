@@ -69,7 +69,7 @@ class Runtime:
         self._distribution = distribution
         self._model = model  # the interpreter reads from these bytes as long as it lives
         self._interpreter = _interpreter(model, distribution, threads, reference)
-        signature = self._interpreter.get_signature_runner()
+        signature = _signature(self._interpreter)
         self._input = next(iter(signature.get_input_details().values()))
         self._output_details = signature.get_output_details()
         self.outputs: Mapping[str, Quantization] = {
@@ -118,9 +118,11 @@ def open_runtime(model: bytes, kind: str = "auto", threads: int | None = None, *
     (`BUILTIN_REF`), which are slow and answer the same everywhere.
 
     Raises:
-        RuntimeUnavailable: that runtime is not installed or does not work here.
+        RuntimeUnavailable: that runtime is not known, not installed, or does not work here.
         ModelUnfit: the runtime cannot read or prepare the model.
     """
+    if kind not in KINDS:
+        raise RuntimeUnavailable(f"there is no runtime {kind!r}.", hint=f"Use one of {', '.join(KINDS)}.")
     return Runtime(model, RUNTIMES["litert" if kind == "auto" else kind], threads or _cores(), reference=reference)
 
 
@@ -166,3 +168,10 @@ def _interpreter(model: bytes, distribution: Distribution, threads: int, referen
         except RuntimeError as error:
             failure = error
     raise ModelUnfit(f"{distribution.package} cannot prepare the model ({failure}).") from failure
+
+
+def _signature(interpreter: Any) -> Any:
+    try:
+        return interpreter.get_signature_runner()
+    except ValueError as error:
+        raise ModelUnfit("the model does not name its input and outputs in one signature.") from error

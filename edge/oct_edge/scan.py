@@ -2,7 +2,7 @@
 
 A `Scan` is a grey picture and the identity of the bytes it came from. A file is opened once: the bytes that are hashed
 are the bytes that are decoded, whatever happens to the path meanwhile. Pillow reports damage through half a dozen
-exception types; callers see only the `ScanError` tree.
+exception types, and some of it not at all; callers see only the `ScanError` tree.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
 
 from oct_edge.errors import (
     ScanDamaged,
@@ -34,11 +34,20 @@ MAX_BYTES = 64 * 2**20
 MAX_PIXELS = 16_000_000  # the largest B-scans on the market are about 2000 x 2000
 COLOUR_TOLERANCE = 48  # grey levels between channels; JPEG chroma noise and tinted exports stay below
 
+_NAME_A_SCAN = "Name a scan, or a folder that holds some; --recursive looks into subfolders too."
 _MAGIC = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG"}
+_JPEG_SCAN, _JPEG_END = b"\xff\xda", b"\xff\xd9"
 _DECODER_ERRORS = (OSError, SyntaxError, ValueError, struct.error, MemoryError, EOFError, IndexError)
-
-# A picture in Pillow's warning zone is far over MAX_PIXELS; as an error it is caught below instead of printed.
-warnings.simplefilter("error", Image.DecompressionBombWarning)
+_WITH_ALPHA = ("LA", "PA", "RGBA")
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,33 +76,33 @@ def read_scan(path: str | os.PathLike[str]) -> Scan:
 
 
 def expand_paths(paths: Iterable[Path], *, recursive: bool = False) -> list[Path]:
-    """The files that are meant: a folder stands for the scans in it, by name; anything else for itself."""
+    """The files that are meant: a folder stands for the scans in it, by name; anything else for itself.
+
+    So does a folder without scans, or a subfolder that may not be entered: reading it will say why.
+    """
     files: list[Path] = []
     for path in paths:
-        if path.is_dir():
-            inside = path.rglob("*") if recursive else path.glob("*")
-            found = sorted(p for p in inside if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
-            files += found or [path]
-        else:
-            files.append(path)
+        found = _found_in(path, recursive) if _is_dir(path) else []
+        files += found or [path]
     return files
 
 
 def read_bytes(path: Path) -> bytes:
     """All bytes of a regular file of at most `MAX_BYTES`; a FIFO or a device is refused without blocking on it."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(fd, "rb") as file:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
-                raise ScanUnreadable(f"{path}: not a regular file.", hint="Name a scan or a folder that holds some.")
-            data = file.read(MAX_BYTES + 1)
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise ScanUnreadable(f"{path}: not a regular file.", hint=_NAME_A_SCAN)
+            if status.st_size > MAX_BYTES:
+                raise ScanTooLarge(f"{path}: larger than {MAX_BYTES >> 20} MiB.")
+            return file.read()
     except FileNotFoundError as error:
         raise ScanNotFound(f"{path}: there is no such file.") from error
-    except (OSError, ValueError) as error:
+    except IsADirectoryError as error:
+        raise ScanUnreadable(f"{path}: a folder, not a scan.", hint=_NAME_A_SCAN) from error
+    except (OSError, ValueError, MemoryError) as error:
         raise ScanUnreadable(f"{path}: cannot be read ({_reason(error)}).") from error
-    if len(data) > MAX_BYTES:
-        raise ScanTooLarge(f"{path}: larger than {MAX_BYTES >> 20} MiB.")
-    return data
 
 
 def decode_scan(data: bytes, name: str) -> Scan:
@@ -108,13 +117,14 @@ def decode_scan(data: bytes, name: str) -> Scan:
     if kind is None:
         raise UnsupportedFormat(f"{name}: the content is neither JPEG nor PNG.")
     try:
-        with Image.open(BytesIO(data), formats=[kind]) as image:
+        with warnings.catch_warnings(action="ignore"), Image.open(BytesIO(data), formats=[kind]) as image:
             _check_size(image, name)
+            _check_whole(data, kind)
             image.load()
-            pixels = _grey(ImageOps.exif_transpose(image), name)
+            pixels = _grey(_upright(image), name)
     except ScanError:
         raise
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
         raise ScanTooLarge(f"{name}: the header announces far more pixels than a B-scan has.") from error
     except _DECODER_ERRORS as error:
         raise ScanDamaged(f"{name}: the {kind} does not decode to its end ({_reason(error)}).") from error
@@ -127,20 +137,35 @@ def _check_size(image: Image.Image, name: str) -> None:
         raise ScanTooLarge(f"{name}: {width} x {height} pixels are more than a B-scan has.")
 
 
+def _check_whole(data: bytes, kind: str) -> None:
+    """Find the damage that Pillow decodes without a word: bit errors in a PNG, a JPEG that ends in zeros."""
+    if kind == "PNG":
+        Image.open(BytesIO(data), formats=[kind]).verify()
+    elif data.rfind(_JPEG_END) < data.rfind(_JPEG_SCAN):
+        raise EOFError("no end marker")
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """The picture turned as its EXIF orientation says. `ImageOps.exif_transpose` also rewrites the EXIF, and trips."""
+    method = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    return image if method is None else image.transpose(method)
+
+
 def _grey(image: Image.Image, name: str) -> np.ndarray:
     """uint8 `[height, width]`; every mode has one defined meaning or is refused, and nothing is clipped."""
-    if image.mode == "L":
+    see_through = image.mode in _WITH_ALPHA or "transparency" in image.info
+    if image.mode == "L" and not see_through:
         return np.asarray(image)
-    if image.mode.startswith("I;16"):
+    if image.mode.startswith("I;16") and not see_through:
         # Pillow's own convert("L") clips at 255. The full 16-bit range maps to 0..255, as PNG defines samples.
         return np.round(np.asarray(image).astype(np.float32) / 257.0).astype(np.uint8)
-    if image.mode in ("LA", "RGBA", "PA") or "transparency" in image.info:
+    if image.mode not in ("L", "P", "RGB", *_WITH_ALPHA):
+        raise UnsupportedPixels(f"{name}: pixel mode {image.mode} has no defined grey value here.")
+    if see_through:
         image = image.convert("RGBA")
         if image.getchannel("A").getextrema() != (255, 255):
             raise UnsupportedPixels(f"{name}: parts of the picture are transparent.")
-    if image.mode in ("LA", "P", "RGB", "RGBA", "PA"):
-        return _grey_of_colour(image.convert("RGB"), name)
-    raise UnsupportedPixels(f"{name}: pixel mode {image.mode} has no defined grey value here.")
+    return _grey_of_colour(image.convert("RGB"), name)
 
 
 def _grey_of_colour(image: Image.Image, name: str) -> np.ndarray:
@@ -150,6 +175,23 @@ def _grey_of_colour(image: Image.Image, name: str) -> np.ndarray:
     if np.percentile(spread, 99) > COLOUR_TOLERANCE:
         raise UnsupportedPixels(f"{name}: a colour picture, not a grey B-scan.")
     return np.asarray(image.convert("L"))
+
+
+def _found_in(folder: Path, recursive: bool) -> list[Path]:
+    inside = folder.rglob("*") if recursive else folder.glob("*")
+    return sorted(p for p in inside if not p.name.startswith(".") and (_is_named_as_scan(p) or _is_closed(p)))
+
+
+def _is_named_as_scan(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES
+
+
+def _is_closed(path: Path) -> bool:
+    return _is_dir(path) and not os.access(path, os.R_OK | os.X_OK)
+
+
+def _is_dir(path: Path) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112  pathlib's raises where a name is too long or a parent is closed
 
 
 def _reason(error: BaseException) -> str:

@@ -1,9 +1,10 @@
 """`oct-edge watch` as a process: start checked, signals obeyed, results acknowledged only when durable."""
 
 import logging
+import os
+import select
 import signal
 import sys
-import threading
 from pathlib import Path
 from types import FrameType
 
@@ -33,11 +34,10 @@ def serve(
     The model has to give its golden answers before the first scan is taken.
 
     Raises:
-        ModelError, RuntimeUnavailable, ConfigurationError, OutputUnavailable: as in the parts it calls.
+        OctEdgeError: ModelError, RuntimeUnavailable, ConfigurationError, InboxUnavailable or OutputUnavailable.
     """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    stop = threading.Event()
-    received = _stop_on_signals(stop)
+    signals = Signals()
     classifier = Classifier.open(model, runtime, threads)
     classifier.self_test()
     watcher = Watcher(inbox, classifier.classify_bytes, ResultFolder(output), delay=stable)
@@ -49,20 +49,32 @@ def serve(
         rejections += result.status == "rejected"
         print(result.to_json(), flush=True)
 
-    watch(watcher, stop, report, interval=interval, once=once)
-    if signal.SIGINT in received:
+    watch(watcher, signals, report, interval=interval, once=once)
+    if signal.SIGINT in signals.received:
         return INTERRUPTED
     return 1 if once and (rejections or watcher.unreadable()) else 0
 
 
-def _stop_on_signals(stop: threading.Event) -> list[int]:
-    """Set `stop` on SIGTERM and SIGINT; the list fills with the signals received."""
-    received: list[int] = []
+class Signals:
+    """SIGTERM and SIGINT, from now on, as a `Stop`.
 
-    def handle(number: int, _: FrameType | None) -> None:
-        received.append(number)
-        stop.set()
+    Not a `threading.Event`: a handler that sets one while the main thread is going to sleep on it waits for itself.
+    Python writes to the pipe as soon as a signal comes, so none is missed on the way into `select`.
+    """
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, handle)
-    return received
+    def __init__(self) -> None:
+        self.received: list[int] = []
+        self._wake, writer = os.pipe()
+        os.set_blocking(writer, False)
+        signal.set_wakeup_fd(writer)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._receive)
+
+    def is_set(self) -> bool:
+        return bool(self.received)
+
+    def wait(self, timeout: float) -> None:
+        select.select([self._wake], [], [], timeout)
+
+    def _receive(self, number: int, _: FrameType | None) -> None:
+        self.received.append(number)

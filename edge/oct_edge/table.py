@@ -10,7 +10,7 @@ class Table:
     """Lines of the results table; `names` are all names that will occur, so the first line is already aligned."""
 
     def __init__(self, names: list[str]) -> None:
-        self._width = min(_WIDEST, max(map(len, names), default=4))
+        self._width = min(_WIDEST, max((len(printable(name)) for name in names), default=4))
 
     def header(self) -> str:
         return self._line("scan", "label", "p", "referral", "")

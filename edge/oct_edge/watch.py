@@ -2,20 +2,21 @@
 
 Each pass lists the folder; nothing else is believed. A file is taken when its size and modification time have been
 the same for the stability delay on our own clock, also at start, because a copy may have been under way when the power
-failed. What was answered is known by content, so a restart or a second copy costs a hash and no second answer.
+failed, and only if they are still the same once its bytes are read. What was answered is known by content, so a
+restart or a second copy costs a hash and no second answer.
 """
 
 import hashlib
 import logging
 import os
 import stat
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
+from typing import Protocol
 
-from oct_edge.errors import ConfigurationError, ScanEmpty, ScanError, ScanNotFound
+from oct_edge.errors import ConfigurationError, InboxUnavailable, ScanEmpty, ScanError, ScanNotFound
 from oct_edge.files import ResultFolder
 from oct_edge.result import Result
 from oct_edge.scan import SUFFIXES, read_bytes
@@ -32,6 +33,14 @@ class Signature:
     size: int
     mtime_ns: int
     inode: int
+
+
+class Stop(Protocol):
+    """What ends the watch: a `threading.Event`, or what a signal handler may set (`service.Signals`)."""
+
+    def is_set(self) -> bool: ...
+
+    def wait(self, timeout: float) -> object: ...
 
 
 class StabilityTracker:
@@ -70,6 +79,7 @@ class Watcher:
         self._classify = classify
         self._results = results
         self._tracker = StabilityTracker(delay, clock)
+        self._listed = False
         self._done: dict[Path, Signature] = {}
         self._complained: dict[Path, Signature] = {}
 
@@ -78,27 +88,31 @@ class Watcher:
 
         Raises:
             ConfigurationError: the folder is missing or unreadable.
+            InboxUnavailable: it was neither when it was looked at before.
         """
         try:
             found = dict(_candidates(self.inbox))
         except OSError as error:
-            raise ConfigurationError(
-                f"{self.inbox}: cannot be watched ({error.strerror}).",
-                hint="Create the folder, or mount the disk or share it is on.",
-            ) from error
+            message = f"{self.inbox}: cannot be watched ({error.strerror})."
+            if self._listed:
+                raise InboxUnavailable(message) from error
+            hint = "Create the folder, or mount the disk or share it is on."
+            raise ConfigurationError(message, hint=hint) from error
+        self._listed = True
         self._tracker.keep_only(set(found))
         self._done = {path: signature for path, signature in self._done.items() if path in found}
+        self._complained = {path: signature for path, signature in self._complained.items() if path in found}
         return {path: found[path] for path in sorted(found) if self._done.get(path) != found[path]}
 
     def unreadable(self) -> set[Path]:
         """Pending scans that came to rest without being readable; they are tried again in every pass."""
         return {path for path, signature in self.pending().items() if self._complained.get(path) == signature}
 
-    def take(self) -> Iterator[Result]:
-        """One pass: answer every stable scan, each result durable before it is yielded."""
+    def take(self) -> Iterator[Result | None]:
+        """One pass: a step for every stable scan, with its result, durable by then, where one was made."""
         for path, signature in self.pending().items():
-            if self._tracker.is_stable(path, signature) and (result := self._answer(path, signature)):
-                yield result
+            if self._tracker.is_stable(path, signature):
+                yield self._answer(path, signature)
 
     def _answer(self, path: Path, signature: Signature) -> Result | None:
         try:
@@ -110,12 +124,18 @@ class Watcher:
         except ScanError as error:
             self._complain(path, signature, error)
             return None
-        digest = hashlib.sha256(data).hexdigest()
+        if not _is_still(path, signature):
+            return None
+        result = self._answer_once(data, path.name)
         self._done[path] = signature
+        return result
+
+    def _answer_once(self, data: bytes, name: str) -> Result | None:
+        digest = hashlib.sha256(data).hexdigest()
         if digest in self._results:
             log.info("content %s is already answered", digest[:16])
             return None
-        result = self._classify(data, path.name)
+        result = self._classify(data, name)
         self._results.add(result)
         log.info("content %s: %s", digest[:16], result.label or result.reasons[0].code)
         return result
@@ -129,7 +149,7 @@ class Watcher:
 
 def watch(
     watcher: Watcher,
-    stop: threading.Event,
+    stop: Stop,
     report: Callable[[Result], None],
     *,
     interval: float = 1.0,
@@ -142,7 +162,8 @@ def watch(
     """
     while not stop.is_set():
         for result in watcher.take():
-            report(result)
+            if result:
+                report(result)
             if stop.is_set():
                 return
         if once and watcher.pending().keys() == watcher.unreadable():
@@ -161,4 +182,16 @@ def _candidates(inbox: Path) -> Iterator[tuple[Path, Signature]]:
             except FileNotFoundError:
                 continue
             if stat.S_ISREG(status.st_mode):
-                yield Path(entry.path), Signature(status.st_size, status.st_mtime_ns, status.st_ino)
+                yield Path(entry.path), _signature(status)
+
+
+def _signature(status: os.stat_result) -> Signature:
+    return Signature(status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+def _is_still(path: Path, signature: Signature) -> bool:
+    """Whether nothing wrote to the file since it was listed, which may be many scans ago."""
+    try:
+        return _signature(path.lstat()) == signature
+    except OSError:
+        return False

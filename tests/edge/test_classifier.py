@@ -1,0 +1,182 @@
+"""From logits to a decision: the referral rules, and what keeps a model from serving."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from oct_edge.bundle import Bundle
+from oct_edge.classifier import Classifier, softmax
+from oct_edge.errors import InferenceFailed, SelfTestFailed
+from oct_edge.labels import BASIS, LABELS
+from oct_edge.result import Result
+from oct_edge.runtime import open_runtime
+from oct_edge.scan import Scan, read_scan
+
+SCAN = Scan(np.zeros((496, 512), np.uint8), "ab" * 32, "drawn.png", frame=3, laterality="L")
+
+
+class FakeRuntime:
+    """An interpreter that gives the logits it was made with, whatever it is shown."""
+
+    identity = "fake 0"
+
+    def __init__(self, logits: np.ndarray) -> None:
+        self._logits = logits
+
+    def require_contract(self) -> None:
+        pass
+
+    def logits(self, tensor: np.ndarray) -> np.ndarray:
+        return self._logits
+
+
+def grade(
+    bundle: Bundle, logits: np.ndarray, *, threshold: float = 0.5, confidence: float = 0.5, temperature: float = 1.0
+) -> Result:
+    point = replace(bundle, temperature=temperature, urgent_threshold=threshold, min_confidence=confidence)
+    return Classifier(point, FakeRuntime(logits)).classify(SCAN)  # type: ignore[arg-type]
+
+
+def logits_for(*probabilities: float) -> np.ndarray:
+    return np.log(np.maximum(probabilities, 1e-30))
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "threshold", "label", "group"),
+    [
+        pytest.param((0.40, 0.40, 0.00, 0.20), 0.50, "CNV", "urgent", id="two urgent classes add up"),
+        pytest.param((0.25, 0.20, 0.00, 0.55), 0.40, "NORMAL", "urgent", id="urgent against the label"),
+        pytest.param((0.00, 0.50, 0.50, 0.00), 0.50, "DME", "urgent", id="the threshold itself is urgent"),
+        pytest.param((0.20, 0.15, 0.35, 0.30), 0.31, "DRUSEN", "urgent", id="urgent wins over abstention"),
+        pytest.param((0.30, 0.15, 0.30, 0.25), 0.50, "CNV", "human_review", id="no group is likely enough"),
+        pytest.param((0.10, 0.10, 0.70, 0.10), 0.50, "DRUSEN", "routine", id="drusen"),
+        pytest.param((0.05, 0.05, 0.00, 0.90), 0.50, "NORMAL", "observe", id="normal"),
+        pytest.param((0.05, 0.05, 0.40, 0.50), 0.50, "NORMAL", "observe", id="the least confidence is enough"),
+    ],
+)
+def test_the_referral_follows_the_rules(
+    bundle: Bundle, probabilities: tuple[float, ...], threshold: float, label: str, group: str
+) -> None:
+    result = grade(bundle, logits_for(*probabilities), threshold=threshold)
+    assert result.referral is not None
+    assert (result.status, result.label, result.referral.group) == ("classified", label, group)
+    assert result.referral.p_urgent == pytest.approx(probabilities[0] + probabilities[1], abs=1e-4)
+    assert (result.referral.threshold, result.referral.basis) == (threshold, BASIS)
+    assert [reason.code for reason in result.reasons] == ["low_confidence"] * (group == "human_review")
+
+
+def test_a_low_confidence_keeps_the_label_and_says_what_would_have_been_enough(bundle: Bundle) -> None:
+    (reason,) = grade(bundle, logits_for(0.1, 0.1, 0.41, 0.39), confidence=0.6).reasons
+    assert "0.41" in reason.message
+    assert "0.60" in reason.message
+    assert reason.hint
+
+
+def test_the_referral_is_decided_on_the_figure_that_is_printed(bundle: Bundle) -> None:
+    referral = grade(bundle, logits_for(0.49996, 0.0, 0.0, 0.50004)).referral
+    assert referral is not None
+    assert (referral.p_urgent, referral.group) == (0.5, "urgent")
+
+
+@given(logits=arrays(np.float32, 4, elements=st.floats(-1e4, 1e4, width=32)), threshold=st.floats(0.05, 0.5))
+def test_any_finite_logits_give_a_consistent_answer(bundle: Bundle, logits: np.ndarray, threshold: float) -> None:
+    result = grade(bundle, logits, threshold=threshold)
+    assert result.probabilities is not None
+    assert result.referral is not None
+    assert list(result.probabilities) == list(LABELS)
+    assert sum(result.probabilities.values()) == pytest.approx(1, abs=3e-4)
+    assert result.probabilities[result.label or ""] == max(result.probabilities.values())
+    assert (result.referral.group == "urgent") == (result.referral.p_urgent >= threshold)
+    json.loads(result.to_json())
+
+
+def test_a_higher_temperature_is_less_sure_of_the_same_label(bundle: Bundle) -> None:
+    logits = np.array([1, 4, 2, 3], np.float32)
+    cold, warm = grade(bundle, logits), grade(bundle, logits, temperature=3)
+    assert cold.label == warm.label == "DME"
+    assert cold.probabilities is not None
+    assert warm.probabilities is not None
+    assert cold.probabilities["DME"] > warm.probabilities["DME"]
+    assert cold.probabilities["DME"] == pytest.approx(float(softmax(logits)[1]), abs=1e-4)
+
+
+@pytest.mark.parametrize("logits", [[np.nan, 0, 0, 0], [np.inf, np.inf, 0, 0]], ids=str)
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def test_an_answer_that_is_no_number_is_a_failed_inference_and_not_a_result(bundle: Bundle, logits: list) -> None:
+    with pytest.raises(InferenceFailed, match="no probabilities"):
+        grade(bundle, np.array(logits, np.float32))
+
+
+def test_a_result_carries_the_identity_of_its_scan_and_its_model(classifier: Classifier, samples: list[Path]) -> None:
+    scan = replace(read_scan(samples[0]), frame=3, laterality="L")
+    result = classifier.classify(scan, decode_ms=5.0)
+    assert (result.source.name, result.source.sha256) == (samples[0].name, scan.sha256)
+    assert (result.source.frame, result.source.laterality) == (3, "L")
+    assert result.model == classifier.identity
+    assert result.timing_ms is not None
+    assert result.timing_ms.decode >= 5
+    assert result.timing_ms.total == pytest.approx(result.timing_ms.decode + result.timing_ms.inference, abs=0.02)
+
+
+def test_a_file_its_bytes_and_its_scan_get_the_same_answer(classifier: Classifier, samples: list[Path]) -> None:
+    path = samples[0]
+    answers = {
+        json.dumps(result.probabilities)
+        for result in (
+            classifier.classify_file(path),
+            classifier.classify_bytes(path.read_bytes(), path.name),
+            classifier.classify(read_scan(path)),
+        )
+    }
+    assert len(answers) == 1
+
+
+def test_a_damaged_file_is_rejected_with_the_digest_of_its_bytes(
+    classifier: Classifier, samples: list[Path], tmp_path: Path
+) -> None:
+    path = tmp_path / "cut.jpeg"
+    path.write_bytes(samples[0].read_bytes()[:9000])
+    result = classifier.classify_file(path)
+    assert (result.status, result.reasons[0].code) == ("rejected", "damaged_image")
+    assert (result.label, result.probabilities, result.referral) == (None, None, None)
+    assert len(result.source.sha256 or "") == 64
+
+
+def test_what_cannot_be_read_is_rejected_without_a_digest(classifier: Classifier, tmp_path: Path) -> None:
+    result = classifier.classify_file(tmp_path / "gone.jpeg")
+    assert (result.status, result.reasons[0].code, result.source.sha256) == ("rejected", "not_found", None)
+
+
+def test_the_current_folder_has_a_name_in_its_rejection(classifier: Classifier) -> None:
+    assert classifier.classify_file(Path()).source.name == "."
+
+
+@pytest.mark.parametrize("kind", ["litert", "tflite"])
+def test_the_self_test_passes_within_the_tolerance_of_the_card(bundle: Bundle, kind: str) -> None:
+    if kind == "tflite":
+        pytest.importorskip("tflite_runtime")
+    assert Classifier(bundle, open_runtime(bundle.content, kind)).self_test() <= bundle.golden_tolerance
+
+
+def test_a_model_that_does_not_give_its_golden_answers_fails_the_self_test(classifier: Classifier) -> None:
+    bundle = classifier.bundle
+    altered = replace(bundle.golden[-1], logits=bundle.golden[-1].logits[::-1] + 2 * bundle.golden_tolerance)
+    other = Classifier(replace(bundle, golden=(*bundle.golden[:-1], altered)), classifier.runtime)
+    with pytest.raises(SelfTestFailed, match=r"differ by \d+ steps"):
+        other.self_test()
+
+
+def test_the_bundled_model_is_as_good_on_the_real_test_scans_as_its_card_says(
+    classifier: Classifier, oct2017: Path
+) -> None:
+    paths = sorted(oct2017.glob("test/*/*.jpeg"))
+    right = sum(classifier.classify_file(path).label == path.parent.name for path in paths)
+    promised = classifier.bundle.card["metrics"]["int8"]["test"]
+    assert len(paths) == promised["scans"]
+    assert right / len(paths) == pytest.approx(promised["accuracy"]["value"], abs=1.5 / len(paths))

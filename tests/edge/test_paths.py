@@ -1,0 +1,75 @@
+"""Which files a command line means, and what becomes of those that this user may not read."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from oct_edge.scan import expand_paths
+
+NAMES = ("b.jpeg", "a.JPG", "c.png", ".hidden.png", "notes.txt", "sub/d.jpeg")
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    (tmp_path / "sub").mkdir()
+    for name in NAMES:
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def test_a_folder_stands_for_the_scans_in_it_by_name(inbox: Path) -> None:
+    assert expand_paths([inbox]) == [inbox / "a.JPG", inbox / "b.jpeg", inbox / "c.png"]
+
+
+def test_subfolders_are_looked_into_when_asked(inbox: Path) -> None:
+    assert expand_paths([inbox], recursive=True)[-1] == inbox / "sub" / "d.jpeg"
+
+
+def test_a_named_file_is_taken_whatever_its_name_is(inbox: Path) -> None:
+    named = [inbox / "notes.txt", inbox / ".hidden.png", inbox / "gone.jpeg", inbox / "b.jpeg", inbox / "b.jpeg"]
+    assert expand_paths(named) == named
+
+
+def test_a_folder_without_scans_stands_for_itself(tmp_path: Path) -> None:
+    assert expand_paths([tmp_path]) == [tmp_path]
+
+
+def test_a_name_that_no_file_system_takes_is_kept_for_the_reader_to_refuse() -> None:
+    paths = [Path("a" * 300), Path("nul\0byte")]
+    assert expand_paths(paths) == paths
+
+
+def test_what_this_user_may_not_read_is_refused_and_not_left_out(inbox: Path) -> None:
+    """In a process of its own without privileges, because root may read everything."""
+    for closed in ("b.jpeg", "sub"):
+        (inbox / closed).chmod(0)
+    inbox.chmod(0o755)
+    script = (
+        "import os\n"
+        "from pathlib import Path\n"
+        "from oct_edge.errors import ScanError\n"
+        "from oct_edge.scan import expand_paths, read_bytes\n"
+        "if os.geteuid() == 0: os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+        "for path in expand_paths([Path('.'), Path('sub/d.jpeg')], recursive=True):\n"
+        "    try: read_bytes(path); print(path)\n"
+        "    except ScanError as error: print(path, error.code, error.message)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", script],
+        cwd=inbox,
+        capture_output=True,
+        text=True,
+        check=True,
+        env=dict(os.environ),
+    )
+    (inbox / "sub").chmod(0o755)
+    assert done.stdout.splitlines() == [
+        "a.JPG",
+        "b.jpeg unreadable b.jpeg: cannot be read (permission denied).",
+        "c.png",
+        "sub unreadable sub: cannot be read (permission denied).",
+        "sub/d.jpeg unreadable sub/d.jpeg: cannot be read (permission denied).",
+    ]

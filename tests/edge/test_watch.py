@@ -1,0 +1,250 @@
+"""The watcher on real files, with a clock that tests turn and a classifier that only writes down what it was given."""
+
+import hashlib
+import logging
+import os
+import stat
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from oct_edge.errors import ConfigurationError
+from oct_edge.files import ResultFolder
+from oct_edge.result import ModelIdentity, Result, Source
+from oct_edge.scan import MAX_BYTES
+from oct_edge.watch import Watcher, watch
+
+DELAY = 2.0
+
+
+class Clock:
+    """Seconds that pass only when told; as the `stop` of a watch it lets time pass instead of waiting."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def is_set(self) -> bool:
+        return False
+
+    def wait(self, timeout: float) -> None:
+        self.now += timeout
+
+
+class Place:
+    """An inbox with its watcher. `meanwhile` is called while a scan is being classified."""
+
+    def __init__(self, folder: Path) -> None:
+        self.inbox, self.output = folder / "inbox", folder / "results"
+        self.inbox.mkdir()
+        self.classified: list[tuple[str, bytes]] = []
+        self.meanwhile: Callable[[], object] = lambda: None
+        self.restart()
+
+    def restart(self) -> None:
+        self.clock = Clock()
+        self.watcher = Watcher(self.inbox, self.classify, ResultFolder(self.output), delay=DELAY, clock=self.clock)
+
+    def classify(self, data: bytes, name: str) -> Result:
+        self.classified.append((name, data))
+        self.meanwhile()
+        source = Source(name, hashlib.sha256(data).hexdigest())
+        return Result("2026-11-23T10:11:12Z", source, "classified", ModelIdentity("plain", "0", "none"), label="CNV")
+
+    def put(self, name: str | bytes, data: bytes = b"scan") -> Path:
+        path = self.inbox / os.fsdecode(name)
+        path.write_bytes(data)
+        return path
+
+    def look(self, after: float = 0.0) -> list[str]:
+        """Names of what one pass answers, `after` seconds later."""
+        self.clock.wait(after)
+        return [result.source.name for result in self.watcher.take() if result]
+
+    def settle(self) -> list[str]:
+        return self.look() + self.look(DELAY)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+def test_a_half_written_file_at_start_is_waited_for(place: Place) -> None:
+    place.put("x.jpeg", b"half")
+    assert place.look() == []
+    place.put("x.jpeg", b"half and half")
+    assert place.look(DELAY) == []
+    assert place.look(DELAY) == ["x.jpeg"]
+    assert place.classified == [("x.jpeg", b"half and half")]
+
+
+def test_a_slow_writer_is_answered_once_and_after_the_last_byte(place: Place) -> None:
+    with (place.inbox / "x.jpeg").open("wb", buffering=0) as file:
+        for _ in range(9):
+            file.write(b"chunk")
+            assert place.look(DELAY * 0.6) == []
+    assert place.settle() == ["x.jpeg"]
+    assert place.settle() == []
+    assert place.classified == [("x.jpeg", b"chunk" * 9)]
+
+
+def test_a_writer_that_opens_and_closes_five_times_is_answered_once(place: Place) -> None:
+    for _ in range(5):
+        with (place.inbox / "x.jpeg").open("ab") as file:
+            file.write(b"part")
+        assert place.look(DELAY / 2) == []
+    assert place.settle() == ["x.jpeg"]
+
+
+def test_only_the_final_name_of_a_renamed_copy_is_answered(place: Place) -> None:
+    part = place.put("x.jpeg.part")
+    assert place.settle() == []
+    part.rename(place.inbox / "x.jpeg")
+    assert place.settle() == ["x.jpeg"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("newline\n.jpeg", "-rf.jpeg", "emoji 👁.jpeg", "a" * 251 + ".png", "trailing .jpg", "UPPER.JPEG", "no\\.jpeg"),
+        *("$(touch x); `id` | & > * ? ' \".jpeg", "%s%n{0}.jpeg", "a..jpeg", "e\u0301.jpeg", "\u00e9.jpeg"),
+    ],
+)
+def test_any_name_is_answered_with_a_result_inside_the_output_folder(place: Place, name: str) -> None:
+    place.put(name)
+    assert place.settle() == [name]
+    assert [path.suffix for path in place.output.iterdir()] == [".json"]
+
+
+def test_a_name_that_is_no_text_is_told_with_its_bytes_escaped(place: Place) -> None:
+    place.put(b"\xff\xe9.jpeg")
+    assert place.settle() == ["\udcff\udce9.jpeg"]
+    assert b'"\\\\udcff\\\\udce9.jpeg"' in next(place.output.iterdir()).read_bytes()
+
+
+@pytest.mark.parametrize("seconds", [0, -86400 * 365, 2**33])
+def test_a_clock_that_was_wrong_when_the_file_was_written_does_not_matter(place: Place, seconds: int) -> None:
+    os.utime(place.put("x.jpeg"), (seconds, seconds))
+    assert place.settle() == ["x.jpeg"]
+
+
+@pytest.mark.parametrize("name", [".hidden.jpeg", "..jpeg", "._x.jpeg", "x.jpeg.part", "x.jpeg.tmp", "x.txt", "jpeg"])
+def test_other_names_are_ignored(place: Place, name: str) -> None:
+    place.put(name)
+    assert place.watcher.pending() == {}
+
+
+@pytest.mark.parametrize(
+    "make", [Path.mkdir, os.mkfifo, lambda path: os.mknod(path, stat.S_IFSOCK), lambda path: path.symlink_to(__file__)]
+)
+def test_what_is_no_regular_file_is_ignored(place: Place, make: Callable[[Path], object]) -> None:
+    make(place.inbox / "x.jpeg")
+    assert place.watcher.pending() == {}
+
+
+@pytest.mark.parametrize(
+    "change", [Path.unlink, lambda path: path.write_bytes(b"half of a new scan")], ids=["vanishes", "is written again"]
+)
+def test_a_file_that_changes_while_others_are_answered_is_left_for_later(
+    place: Place, change: Callable[[Path], object]
+) -> None:
+    place.put("a.jpeg", b"a")
+    b = place.put("b.jpeg", b"b")
+    place.meanwhile = lambda: change(b)
+    assert place.settle() == ["a.jpeg"]
+    place.meanwhile = lambda: None
+    b.unlink(missing_ok=True)
+    place.put("b.jpeg", b"whole")
+    assert place.settle() == ["b.jpeg"]
+    assert [data for _, data in place.classified] == [b"a", b"whole"]
+
+
+def test_the_same_content_under_another_name_has_no_second_result_also_after_a_restart(place: Place) -> None:
+    place.put("a.jpeg")
+    place.put("b.jpeg")
+    assert place.settle() == ["a.jpeg"]
+    place.restart()
+    place.put("c.jpeg")
+    place.put("new.jpeg", b"new")
+    assert place.settle() == ["new.jpeg"]
+
+
+def test_new_content_under_a_known_name_has_a_second_result_even_if_the_clock_went_back(place: Place) -> None:
+    for content, mtime in ((b"first", 10**9), (b"later", 9 * 10**8)):
+        os.utime(place.put("x.jpeg", content), (mtime, mtime))
+        assert place.settle() == ["x.jpeg"]
+    assert len(list(place.output.iterdir())) == 2
+
+
+def test_the_scans_are_not_touched(place: Place) -> None:
+    path = place.put("x.jpeg")
+    before = path.stat().st_ctime_ns
+    assert place.settle() == ["x.jpeg"]
+    assert (path.read_bytes(), path.stat().st_ctime_ns) == (b"scan", before)
+
+
+@pytest.mark.parametrize(("size", "code"), [(0, "empty_file"), (MAX_BYTES + 1, "too_large")])
+def test_an_unreadable_file_is_complained_about_once_and_the_others_go_on(
+    place: Place, caplog: pytest.LogCaptureFixture, size: int, code: str
+) -> None:
+    os.truncate(place.put("Meier_Anna.jpeg"), size)
+    place.put("other.jpeg", b"other")
+    assert place.settle() + place.settle() == ["other.jpeg"]
+    assert [record.message.count(code) for record in caplog.records if record.levelno == logging.WARNING] == [1]
+    assert place.watcher.unreadable() == {place.inbox / "Meier_Anna.jpeg"}
+    place.put("Meier_Anna.jpeg", b"copied again")
+    assert place.settle() == ["Meier_Anna.jpeg"]
+    assert place.watcher.unreadable() == set()
+
+
+def test_no_file_name_is_logged(place: Place, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    for name, data in (("Meier_1.jpeg", b"scan"), ("Meier_2.jpeg", b"scan"), ("Meier_3.jpeg", b"")):
+        place.put(name, data)
+    place.settle()
+    assert len(caplog.records) == 3
+    assert "Meier" not in caplog.text
+
+
+@pytest.mark.parametrize("make", [Path.exists, Path.touch], ids=["missing", "a file"])
+def test_an_inbox_that_is_no_folder_is_a_configuration_error(place: Place, make: Callable[[Path], object]) -> None:
+    place.inbox.rmdir()
+    make(place.inbox)
+    with pytest.raises(ConfigurationError, match="cannot be watched"):
+        place.look()
+
+
+def test_once_ends_when_all_is_answered_or_came_to_rest_unreadable(place: Place) -> None:
+    place.put("a.jpeg", b"a")
+    place.put("b.jpeg", b"b")
+    place.put("empty.jpeg", b"")
+    reported: list[Result] = []
+    watch(place.watcher, place.clock, reported.append, interval=0.5, once=True)
+    assert [result.source.name for result in reported] == ["a.jpeg", "b.jpeg"]
+    assert place.clock.now == 1000 + DELAY
+
+
+def test_the_scan_under_way_is_finished_and_reported_when_told_to_stop(place: Place) -> None:
+    for content in (b"a", b"b", b"c"):
+        place.put(f"{content.decode()}.jpeg", content)
+    stop, reported = threading.Event(), list[Result]()
+    place.meanwhile = stop.set
+    place.look()
+    place.clock.wait(DELAY)
+    watch(place.watcher, stop, reported.append)
+    assert [result.source.name for result in reported] == ["a.jpeg"]
+    assert len(list(place.output.iterdir())) == 1
+
+
+def test_a_folder_full_of_answered_scans_does_not_delay_the_stop(place: Place) -> None:
+    for name in "abc":
+        place.put(f"{name}.jpeg")
+    place.settle()
+    place.restart()
+    place.look()
+    place.clock.wait(DELAY)
+    assert next(place.watcher.take()) is None

@@ -1,0 +1,104 @@
+"""A watching daemon in a place of its own."""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from oct_edge.result import json_schema
+
+COMMAND = Path(sys.executable).parent / "oct-edge"
+SCHEMA = jsonschema.Draft202012Validator(json_schema())
+
+
+class Daemon:
+    """An inbox, an output folder and the process that watches; stdout and stderr are files, which hold nobody up."""
+
+    stable = 0.5
+    # Root without the right to read everything; anyone else has not got it anyway.
+    plain_user = () if os.geteuid() else ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.inbox, self.output = folder, folder / "inbox", folder / "results"
+        self.inbox.mkdir()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *options: object, under: tuple[object, ...] = (), stable: float = stable) -> None:
+        """Start it and wait until it watches or has ended."""
+        command = [*under, COMMAND, "watch", self.inbox, "--output", self.output, "--threads", 1]
+        command += ["--stable", stable, "--interval", 0.05, *options]
+        with (self.folder / "stdout").open("wb") as out, (self.folder / "stderr").open("wb") as err:
+            self.process = subprocess.Popen(map(str, command), stdout=out, stderr=err, start_new_session=True)
+        self.until(lambda: "watching" in self.log() or self.process.poll() is not None)
+
+    def end(self, number: int | None = None) -> int:
+        """Its exit code, after a signal if one is given."""
+        if number is not None:
+            self.process.send_signal(number)
+        return self.process.wait(15)
+
+    def once(self, *options: object, under: tuple[object, ...] = (), stable: float = stable) -> int:
+        self.start("--once", *options, under=under, stable=stable)
+        return self.end()
+
+    def under_strace(self, *options: str) -> tuple[object, ...]:
+        """What to start it under, so that `folder/trace` tells its system calls."""
+        if not shutil.which("strace"):
+            pytest.skip("needs strace")
+        return ("strace", "-f", "-y", "-o", self.folder / "trace", *options)
+
+    def until(self, condition: Callable[[], object]) -> None:
+        deadline = time.monotonic() + 20
+        while not condition():
+            assert time.monotonic() < deadline, self.log()
+            time.sleep(0.01)
+
+    def log(self) -> str:
+        return (self.folder / "stderr").read_text(encoding="utf-8")
+
+    def printed(self) -> list[dict]:
+        """Every whole line on stdout so far."""
+        lines = (self.folder / "stdout").read_bytes().decode().split("\n")[:-1]
+        return [json.loads(line) for line in lines]
+
+    def stored(self) -> list[dict]:
+        """Every file in the output folder, each of them one valid result; while it runs, every visible one."""
+        pattern = "*" if self.process.poll() is not None else "[!.]*"
+        results = [json.loads(path.read_text(encoding="utf-8")) for path in self.output.glob(pattern)]
+        for result in results:
+            SCHEMA.validate(result)
+        return results
+
+    def put(self, contents: Iterable[bytes]) -> None:
+        for i, content in enumerate(contents):
+            (self.inbox / f"{i}.jpeg").write_bytes(content)
+
+    def answers(self, results: list[dict], contents: Iterable[bytes]) -> bool:
+        """Whether the results are one for each distinct content and nothing else."""
+        asked = {hashlib.sha256(content).hexdigest() for content in contents}
+        return Counter(result["source"]["sha256"] for result in results) == Counter(asked)
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Daemon]:
+    daemon = Daemon(tmp_path)
+    yield daemon
+    if daemon.process and daemon.process.poll() is None:
+        os.killpg(daemon.process.pid, signal.SIGKILL)
+        daemon.process.wait()
+
+
+@pytest.fixture
+def distinct(samples: list[Path]) -> Callable[[int], list[bytes]]:
+    """So many contents: a decoder does not look behind the end of a JPEG."""
+    return lambda count: [samples[i % len(samples)].read_bytes() + b"%d" % i for i in range(count)]

@@ -1,0 +1,124 @@
+"""`oct-edge watch` where something is wrong: the exit code, what is said, and that nothing is half done."""
+
+import json
+import os
+import shutil
+import subprocess
+import zipfile
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from oct_edge.bundle import CARD, pack
+from oct_models import DEFAULT, bundled_models
+
+pytestmark = pytest.mark.system
+
+
+def test_bad_files_delay_nobody_and_no_name_reaches_the_log(daemon: Any, samples: list[Path]) -> None:
+    shutil.copy(samples[0], daemon.inbox / "Meier_Anna.jpeg")
+    (daemon.inbox / "Meier_Bela.jpeg").write_bytes(samples[1].read_bytes()[:3000])
+    (daemon.inbox / "Meier_Cleo.jpeg").touch()
+    shutil.copy(samples[2], daemon.inbox / "Meier_Dora.jpeg")
+    (daemon.inbox / "Meier_Dora.jpeg").chmod(0)
+    os.mkfifo(daemon.inbox / "Meier_Emil.jpeg")
+    assert daemon.once(under=daemon.plain_user) == 1
+    assert sorted(result["status"] for result in daemon.printed()) == ["classified", "rejected"]
+    log = daemon.log()
+    assert (log.count("empty_file"), log.count("unreadable"), log.count("WARNING")) == (1, 1, 2)
+    assert "Meier" not in log
+
+
+def _no_inbox(daemon: Any) -> None:
+    daemon.inbox.rmdir()
+
+
+def _inbox_that_may_not_be_entered(daemon: Any) -> None:
+    daemon.put([b"scan"])
+    daemon.inbox.chmod(0o600)
+
+
+def _inbox_that_may_not_be_read(daemon: Any) -> None:
+    daemon.inbox.chmod(0o300)
+
+
+def _file_as_output(daemon: Any) -> None:
+    daemon.output.touch()
+
+
+def _output_that_may_not_be_written(daemon: Any) -> None:
+    daemon.output.mkdir(mode=0o500)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        _no_inbox,
+        _inbox_that_may_not_be_entered,
+        _inbox_that_may_not_be_read,
+        _file_as_output,
+        _output_that_may_not_be_written,
+    ],
+)
+def test_a_folder_that_cannot_work_is_a_configuration_error(daemon: Any, spoil: Callable[[Any], None]) -> None:
+    spoil(daemon)
+    assert daemon.once(under=daemon.plain_user) == 78
+    assert "error [configuration]" in daemon.log()
+    assert "hint:" in daemon.log()
+
+
+def test_an_inbox_that_goes_away_ends_with_69_so_that_the_service_is_tried_again(daemon: Any) -> None:
+    daemon.start()
+    daemon.inbox.rmdir()
+    assert daemon.end() == 69
+    assert "error [inbox_unavailable]" in daemon.log()
+
+
+def test_it_ends_with_69_when_the_output_folder_is_gone(daemon: Any, samples: list[Path]) -> None:
+    daemon.start()
+    daemon.output.rmdir()
+    shutil.copy(samples[0], daemon.inbox / "Meier_Anna.jpeg")
+    assert daemon.end() == 69
+    assert daemon.printed() == []
+    assert "error [output_unavailable]" in daemon.log()
+    assert "Meier" not in daemon.log()
+
+
+def test_it_ends_with_69_on_a_full_disk_and_leaves_no_partial_file(daemon: Any, samples: list[Path]) -> None:
+    daemon.output.mkdir()
+    mount = f"mount -t tmpfs -o size=4k tmpfs '{daemon.output}'"
+    if os.geteuid() or subprocess.run(["unshare", "--mount", "sh", "-c", mount], capture_output=True).returncode:
+        pytest.skip("needs root and the right to mount a tmpfs")
+    script = f"{mount}; cd '{daemon.output}'; head -c 4096 /dev/zero >full; \"$@\"; code=$?; ls -A >&2; exit $code"
+    shutil.copy(samples[0], daemon.inbox / "Meier_Anna.jpeg")
+    assert daemon.once(under=("unshare", "--mount", "sh", "-c", script, "sh")) == 69
+    assert daemon.printed() == []
+    assert "No space left" in daemon.log()
+    assert daemon.log().splitlines()[-1] == "full"
+    assert "Meier" not in daemon.log()
+
+
+def test_a_failing_sync_is_never_acknowledged(daemon: Any, samples: list[Path]) -> None:
+    shutil.copy(samples[0], daemon.inbox)
+    fail = ("-e", "trace=fsync", "-e", "inject=fsync:error=EIO:when=1")
+    assert daemon.once(under=daemon.under_strace(*fail), stable=0) == 69
+    assert daemon.printed() == []
+    assert list(daemon.output.iterdir()) == []
+
+
+def test_a_model_that_misses_its_golden_answers_takes_no_scan(daemon: Any, samples: list[Path]) -> None:
+    content = bundled_models()[DEFAULT].read_bytes()
+    with zipfile.ZipFile(BytesIO(content)) as tail:
+        card = json.loads(tail.read(CARD))
+        golden = {name: tail.read(name) for name in tail.namelist() if name.endswith(".png")}
+    card["golden"]["answers"][0]["logits"] = [100, -100, 100, -100]
+    model = daemon.folder / "altered.tflite"
+    model.write_bytes(pack(content[: card["tflite"]["bytes"]], card, golden))
+    shutil.copy(samples[0], daemon.inbox)
+    assert daemon.once("--model", model, stable=0) == 78
+    assert "self_test_failed" in daemon.log()
+    assert daemon.printed() == []
+    assert not daemon.output.exists()
