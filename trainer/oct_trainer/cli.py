@@ -1,5 +1,6 @@
 """`oct-train`: train the networks, or draw phantoms to train on."""
 
+import json
 import os
 from collections.abc import Callable
 from enum import StrEnum
@@ -117,6 +118,24 @@ def phantoms(
         except FileExistsError as error:
             raise ConfigurationError(f"{out}: not empty.", hint="Name a new folder with --out.") from error
     print(out)
+
+
+@app.command()
+def audit(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="Folders of OCT2017's layout, or a CSV.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One oct-edge/audit@1 object.")] = False,
+) -> None:
+    """Look for what would make figures lie: leaks between splits, copies, files that give the class away.
+
+    Exits 1 on a leak. Needs no TensorFlow.
+    """
+    from oct_trainer.audit import rows, run_audit
+    from oct_trainer.terminal import progress
+
+    with progress() as show:
+        found = run_audit(data, on_progress=lambda done, total: show("reading", done, total))
+    print(json.dumps(found.to_dict(), indent=1) if as_json else "\n".join(rows(found)))
+    raise typer.Exit(1 if found.leaks else 0)
 
 
 def main() -> None:

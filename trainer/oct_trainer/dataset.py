@@ -79,6 +79,12 @@ def write_split(samples: Iterable[Sample], sha256: Iterable[str], root: Path, pa
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def patient_of(path: Path) -> str | None:
+    """The patient in a name `<CLASS>-<patient>-<n>`; None for any other name."""
+    parts = path.stem.split("-")
+    return parts[1] if len(parts) >= 3 and parts[0].upper() in LABELS else None
+
+
 def are_phantoms(samples: Sequence[Sample]) -> bool:
     """Whether the scans say of themselves, in their JPEG comment, that they are synthetic."""
     with Image.open(samples[0].path) as image:
@@ -110,13 +116,13 @@ def _read_split(root: Path, split: str) -> list[Sample]:
 
 
 def _patient(path: Path) -> str:
-    parts = path.stem.split("-")
-    if len(parts) < 3 or parts[0].upper() not in LABELS:
+    patient = patient_of(path)
+    if patient is None:
         raise DataSetError(
             f"{path}: the name is not <CLASS>-<patient>-<n>.",
             hint="The patient is read from the name; without it, scans of one person would stand in two splits.",
         )
-    return parts[1]
+    return patient
 
 
 def _require_classes(samples: Sequence[Sample], root: Path) -> None:
