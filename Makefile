@@ -40,12 +40,17 @@ samples: .venv-dev/installed
 clean:
 	rm -rf .venv .venv-dev .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
+# The versions in constraints/ are those of Python 3.11; say so before pip does in its own way.
+PYTHON_CHECK = $(PYTHON) -c 'import sys; sys.exit(None if sys.version_info[:2] == (3, 11) else "make needs Python 3.11; name one with PYTHON=")'
+
 .venv/installed: pyproject.toml constraints/edge.txt
+	@$(PYTHON_CHECK)
 	$(PYTHON) -m venv .venv
 	.venv/bin/python $(PIP) -c constraints/edge.txt -e .
 	touch $@
 
 .venv-dev/installed: pyproject.toml constraints/dev.txt
+	@$(PYTHON_CHECK)
 	$(PYTHON) -m venv .venv-dev
 	.venv-dev/bin/python $(PIP) -c constraints/dev.txt -e '.[train,tflite,dev]'
 	touch $@

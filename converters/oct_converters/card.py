@@ -5,14 +5,17 @@ from dataclasses import asdict
 from importlib import metadata
 from typing import Any
 
+import numpy as np
+
 from oct_converters.calibration import CalibrationSet
-from oct_converters.decision import OperatingPoint
+from oct_converters.decision import OperatingPoint, choose_operating_point, fit_temperature, p_urgent
 from oct_converters.golden import GoldenSet
-from oct_converters.parity import Parity
+from oct_converters.parity import Answers, compare, figures
 from oct_converters.run import Run
 from oct_edge.bundle import SCHEMA
-from oct_edge.labels import DISCLAIMER, LABELS
+from oct_edge.labels import DISCLAIMER, LABELS, URGENT
 from oct_edge.preprocess import PREPROCESSING
+from oct_trainer.metrics import detection
 
 INTENDED_USE = (
     "Research on sorting macular OCT B-scans into CNV, DME, DRUSEN and NORMAL. A B-scan is not an eye: "
@@ -26,16 +29,21 @@ def make_card(
     run: Run,
     name: str,
     calibration: CalibrationSet,
-    parity: Parity,
-    metrics: dict[str, dict[str, Any]],
-    temperature: float,
-    point: OperatingPoint,
+    parts: dict[str, Answers],
     golden: GoldenSet,
     attributions: tuple[str, ...],
 ) -> dict[str, Any]:
-    """The card as JSON-ready content; `metrics` maps `float32` and `int8` to figures a split."""
+    """The card as JSON-ready content; `parts` are both models' answers by split.
+
+    Validation patients chose the epoch, the temperature and the threshold: their figures are no test.
+    """
     record = run.record
-    imagenet = (_IMAGENET,) if record["weights"]["kind"] == "imagenet" else ()
+    val = parts["val"]
+    temperature = fit_temperature(val.int8, val.pictures.labels)
+    point = choose_operating_point(val.int8, val.pictures.labels, temperature)
+    held_out = {split: part for split, part in parts.items() if split != "train"}
+    metrics = {split: figures(part) for split, part in held_out.items()}
+    measured = {split: _urgent(part, temperature, point) for split, part in held_out.items()}
     return {
         "schema": SCHEMA,
         "name": name,
@@ -45,9 +53,9 @@ def make_card(
         "disclaimer": DISCLAIMER,
         "intended_use": INTENDED_USE,
         "temperature": temperature,
-        "operating_point": asdict(point),
+        "operating_point": {**asdict(point), "fitted_on": "val", "measured": measured},
         "quantization": {
-            "method": "post-training full-integer int8",
+            "method": "post-training full-integer int8, channels equalised across batch norms behind ReLU",
             "calibration_sha256": calibration.sha256,
             "calibration_scans": calibration.histogram(),
             "calibration_consumed": calibration.consumed,
@@ -60,13 +68,26 @@ def make_card(
             "seed": record["seed"],
             "parameters": record["parameters"],
         },
-        "metrics": metrics,
-        "parity": parity.to_dict(),
+        "metrics": {kind: {split: entry[kind] for split, entry in metrics.items()} for kind in ("float32", "int8")},
+        "parity": {split: compare([part]).summary() for split, part in parts.items()},
         "golden": golden.card,
-        "licences": ["model: Apache-2.0", *imagenet, *attributions],
+        "licences": ["model: Apache-2.0", *_of_weights(record["weights"]), *attributions],
         "software": {package: metadata.version(package) for package in _PACKAGES}
         | {"python": platform.python_version()},
     }
+
+
+def _urgent(part: Answers, temperature: float, point: OperatingPoint) -> dict[str, Any]:
+    """Sensitivity and specificity of the int8 model for CNV or DME at the operating point."""
+    called = p_urgent(part.int8, temperature) >= point.urgent_threshold
+    return detection(np.isin(part.pictures.labels, URGENT), called, part.pictures.patients)
+
+
+def _of_weights(weights: dict[str, Any]) -> tuple[str, ...]:
+    """Licences of the starting weights, also where they came through earlier runs."""
+    if weights["kind"] == "run":
+        return _of_weights(weights["weights"])
+    return (_IMAGENET,) if weights["kind"] == "imagenet" else ()
 
 
 def _prior(counts: dict[str, int]) -> dict[str, float]:

@@ -10,14 +10,14 @@ import numpy as np
 
 from oct_converters.calibration import CalibrationSet, draw_calibration
 from oct_converters.card import make_card
-from oct_converters.decision import choose_operating_point, fit_temperature
+from oct_converters.equalize import equalize
 from oct_converters.golden import make_golden
-from oct_converters.parity import Answers, Gates, Parity, answer, compare, failures, figures
+from oct_converters.parity import Answers, Gates, Parity, answer, compare, failures
 from oct_converters.quantize import to_float32, to_int8
 from oct_converters.run import Run, read_run
 from oct_edge.bundle import pack, read_bundle
 from oct_edge.errors import GateFailed
-from oct_edge.files import write_atomically
+from oct_edge.files import make_folder, write_atomically
 from oct_edge.labels import DISCLAIMER
 from oct_edge.runtime import open_runtime
 from oct_trainer.pictures import Pictures
@@ -44,30 +44,37 @@ def convert(folder: Path, data: Path, out: Path, options: Options, on_progress: 
         GateFailed: the int8 model is not as good as its parent; no model is written.
         RunError, CalibrationError, ModelUnfit, OutputUnavailable: nothing is written.
     """
+    make_folder(out)
     run = read_run(folder, data)
     name = f"{run.network}-int8"
     calibration = draw_calibration(run.pictures["train"], options.calibration, options.seed)
+    parent = to_float32(run.model)
+    equalize(run.model, run.pictures["train"].grey[list(calibration.chosen)])
     tflite = to_int8(run.model, calibration)
-    parts = _answers(run, calibration, tflite, on_progress)
+    parts = _answers(run, calibration, parent, tflite, on_progress)
     parity = compare(list(parts.values()))
     failed = failures(parity, options.gates)
-    out.mkdir(parents=True, exist_ok=True)
+    path = out / f"{name}.tflite"
     _write_report(out / f"{name}.parity.json", name, parity, parts, options.gates, failed)
     if failed:
+        older = f" {path} is an older one." if path.exists() else ""
         raise GateFailed(
-            f"{name}: {'; '.join(failed)}. No model was written.",
+            f"{name}: {'; '.join(failed)}. No model was written.{older}",
             hint=f"{out / f'{name}.parity.json'} lists the {len(parity.changed)} scans that changed.",
         )
-    content = _bundle(run, name, tflite, calibration, parts, parity, options)
+    golden = make_golden(tflite)
+    card = make_card(run, name, calibration, parts, golden, options.attributions)
+    content = pack(tflite, card, golden.images)
     read_bundle(content, name)
-    path = out / f"{name}.tflite"
     write_atomically(path, content)
     return path
 
 
-def _answers(run: Run, calibration: CalibrationSet, tflite: bytes, on_progress: Progress | None) -> dict[str, Answers]:
+def _answers(
+    run: Run, calibration: CalibrationSet, parent: bytes, tflite: bytes, on_progress: Progress | None
+) -> dict[str, Answers]:
     """Both models on every scan that was not used for calibration, by split; a split of no such scan is left out."""
-    float32, int8 = open_runtime(to_float32(run.model)), open_runtime(tflite)
+    float32, int8 = open_runtime(parent), open_runtime(tflite)
     unseen = np.setdiff1d(np.arange(len(run.pictures["train"].grey)), calibration.chosen)
     pictures = run.pictures | {"train": _subset(run.pictures["train"], unseen)}
     parts = {}
@@ -92,25 +99,6 @@ def _subset(pictures: Pictures, indices: np.ndarray) -> Pictures:
         patients=pictures.patients[indices],
         sha256=tuple(pictures.sha256[i] for i in indices),
     )
-
-
-def _bundle(
-    run: Run,
-    name: str,
-    tflite: bytes,
-    calibration: CalibrationSet,
-    parts: dict[str, Answers],
-    parity: Parity,
-    options: Options,
-) -> bytes:
-    val = parts["val"]
-    temperature = fit_temperature(val.int8, val.pictures.labels)
-    point = choose_operating_point(val.int8, val.pictures.labels, temperature)
-    measured = {split: figures(part) for split, part in parts.items() if split != "train"}
-    metrics = {kind: {split: entry[kind] for split, entry in measured.items()} for kind in ("float32", "int8")}
-    golden = make_golden(tflite)
-    card = make_card(run, name, calibration, parity, metrics, temperature, point, golden, options.attributions)
-    return pack(tflite, card, golden.images)
 
 
 def _write_report(

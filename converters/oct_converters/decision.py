@@ -15,12 +15,11 @@ _TEMPERATURES = np.geomspace(0.25, 8.0, 401)
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """The decision's parameters, and the sensitivity for CNV or DME that the threshold was chosen for and reached."""
+    """The decision's parameters; the threshold was chosen to find `target_sensitivity` of the CNV and DME in `val`."""
 
     urgent_threshold: float
     min_confidence: float
     target_sensitivity: float
-    reached_sensitivity: float
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
@@ -37,12 +36,14 @@ def choose_operating_point(
     logits: np.ndarray, labels: np.ndarray, temperature: float, target: float = TARGET_SENSITIVITY
 ) -> OperatingPoint:
     """The highest threshold on p(CNV)+p(DME), `HIGHEST_THRESHOLD` at most, that still finds `target` of the urgent."""
-    urgent = np.isin(labels, URGENT)
-    p_urgent = softmax(logits / temperature)[:, URGENT].sum(1)
-    found = np.sort(p_urgent[urgent])
-    missed = int(np.floor((1 - target) * len(found)))
-    threshold = (
-        min(HIGHEST_THRESHOLD, float(np.floor(found[missed] * 1000) / 1000)) if len(found) else HIGHEST_THRESHOLD
-    )
-    reached = float((found >= threshold).mean()) if len(found) else float("nan")
-    return OperatingPoint(threshold, MIN_CONFIDENCE, target, round(reached, 4))
+    found = np.sort(p_urgent(logits, temperature)[np.isin(labels, URGENT)])
+    threshold = HIGHEST_THRESHOLD
+    if len(found):
+        missed = int(np.floor((1 - target) * len(found)))
+        threshold = min(threshold, float(np.floor(found[missed] * 1000) / 1000))
+    return OperatingPoint(threshold, MIN_CONFIDENCE, target)
+
+
+def p_urgent(logits: np.ndarray, temperature: float) -> np.ndarray:
+    """p(CNV)+p(DME) `[n]` for logits `[n, 4]`."""
+    return np.asarray(softmax(logits / temperature)[:, URGENT].sum(1))

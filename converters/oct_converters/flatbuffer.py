@@ -32,9 +32,16 @@ def arrange_outputs(tflite: bytes, order: tuple[str, ...], int8: tuple[str, ...]
     for name in int8:
         entries[name].tensorIndex = _without_quantize(model, entries[name].tensorIndex)
     graph.outputs = [entries[name].tensorIndex for name in order]
-    builder = flatbuffers.Builder(len(tflite))
+    builder = _AlignedBuilder(len(tflite))
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
+
+
+class _AlignedBuilder(flatbuffers.Builder):
+    """Keeps constants at multiples of 16 bytes, as the schema's `force_align` asks and the Python packer does not."""
+
+    def StartVector(self, elemSize: int, numElems: int, alignment: int) -> int:
+        return int(super().StartVector(elemSize, numElems, 16 if elemSize == 1 else alignment))
 
 
 def _without_quantize(model: Any, tensor: int) -> int:

@@ -55,6 +55,10 @@ class Parity:
     def to_dict(self) -> dict[str, Any]:
         return asdict(self) | {"accuracy_drop": self.accuracy_drop}
 
+    def summary(self) -> dict[str, Any]:
+        """As `to_dict`, with the number of changed scans in place of their names, which may be patients'."""
+        return self.to_dict() | {"changed": len(self.changed)}
+
 
 def answer(pictures: Pictures, float32: Runtime, int8: Runtime, on_progress: Progress | None = None) -> Answers:
     """Both models' logits for these scans."""
@@ -89,7 +93,7 @@ def compare(parts: list[Answers]) -> Parity:
 def failures(parity: Parity, gates: Gates) -> list[str]:
     """One sentence for each gate that the int8 model does not pass."""
     found = []
-    # Half a scan of slack in the last digit: 0.01 itself is allowed, whatever floats make of it.
+    # The limits themselves pass, whatever floats make of them.
     if parity.accuracy_drop > gates.max_accuracy_drop + 1e-9:
         found.append(
             f"max-accuracy-drop: accuracy drops by {parity.accuracy_drop:.4f}, {gates.max_accuracy_drop} allowed"

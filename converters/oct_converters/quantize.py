@@ -1,10 +1,5 @@
 """Keras to TFLite: full-integer int8 for the device, float32 to compare it with."""
 
-import contextlib
-import os
-import sys
-import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -15,6 +10,7 @@ from oct_converters.flatbuffer import arrange_outputs, float_operators
 from oct_edge.errors import CalibrationError, ModelUnfit
 from oct_edge.preprocess import SIZE
 from oct_edge.runtime import open_runtime
+from oct_trainer.terminal import silenced
 
 OUTPUTS = ("scores", "logits", "embedding")
 
@@ -62,23 +58,5 @@ def _export(model: keras.Model) -> keras.Model:
 
 
 def _convert(converter: Any) -> bytes:
-    with _silence():
+    with silenced(1, 2):  # hundreds of lines, on both streams
         return bytes(converter.convert())
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """The converter writes hundreds of lines to both streams, some from C++, and warns; only its exceptions matter."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    saved = [os.dup(stream) for stream in (1, 2)]
-    try:
-        with open(os.devnull, "w") as sink, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            for stream in (1, 2):
-                os.dup2(sink.fileno(), stream)
-            yield
-    finally:
-        for stream, copy in zip((1, 2), saved, strict=True):
-            os.dup2(copy, stream)
-            os.close(copy)

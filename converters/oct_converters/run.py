@@ -1,19 +1,24 @@
 """A trainer's run, read back: the model, its record, and the very scans it was trained and held out on."""
 
 import csv
+import hashlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from oct_edge.errors import RunError
+from oct_edge.errors import DataSetError, RunError
 from oct_edge.labels import LABELS
 from oct_edge.preprocess import PREPROCESSING
-from oct_trainer.dataset import Sample
+from oct_trainer.dataset import SPLIT_COLUMNS, Sample
 from oct_trainer.fit import SCHEMA
 from oct_trainer.pictures import Pictures, load_pictures
+from oct_trainer.run_folder import find_run
+
+_SAME_DATA = "Name the data folder of the training with --data, unchanged."
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +37,7 @@ def find_runs(runs: Path, networks: tuple[str, ...]) -> list[Path]:
     Raises:
         RunError: there is none.
     """
-    found = [runs / network for network in networks if (runs / network / "model.keras").is_file()]
+    found = [run for network in networks if (run := find_run(runs, network))]
     if not found:
         raise RunError(
             f"{runs}: no finished run of {', '.join(networks)}.", hint="`oct-train` writes them; name its --out here."
@@ -44,28 +49,75 @@ def read_run(folder: Path, data: Path) -> Run:
     """The run in `folder`, with its scans read from `data`.
 
     Raises:
-        RunError: no record, another preprocessing or class order, or the scans are not those of the training.
+        RunError: a file of the run is missing, unreadable, of another version or of another run, or the scans in
+            `data` are not those of the training.
     """
     try:
+        before = folder.stat()
         record = json.loads((folder / "metrics.json").read_text())
+        split = (folder / "split.csv").read_bytes()
         model = keras.saving.load_model(folder / "model.keras", compile=False)
-        rows = list(csv.DictReader((folder / "split.csv").read_text().splitlines()))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{folder}: not a finished run ({str(error).splitlines()[0]}).") from error
-    expected = {"schema": SCHEMA, "classes": list(LABELS), "preprocessing": PREPROCESSING}
+        replaced = not os.path.samestat(before, folder.stat())
+    except Exception as error:
+        raise RunError(f"{folder}: not a finished run ({_reason(error)}).") from error
+    if replaced:
+        raise RunError(f"{folder}: a training replaced it while it was read.", hint="Start again.")
+    _require_record(folder, record, model.name, split)
+    return Run(record["network"], model, record, _pictures(_rows(folder, split), data))
+
+
+def _require_record(folder: Path, record: Any, network: str, split: bytes) -> None:
+    """Raise `RunError` unless this is the record of a run of this version, of this network and of this split."""
+    if not isinstance(record, dict) or not isinstance(record.get("data"), dict):
+        raise RunError(f"{folder / 'metrics.json'}: not the record of a run.")
+    expected = {"schema": SCHEMA, "network": network, "classes": list(LABELS), "preprocessing": PREPROCESSING}
     for key, value in expected.items():
         if record.get(key) != value:
             raise RunError(f"{folder}: {key} is {record.get(key)!r}, not {value!r}.", hint="Train it again.")
-    return Run(record["network"], model, record, _pictures(rows, data))
+    if record["data"].get("split_sha256") != hashlib.sha256(split).hexdigest():
+        raise RunError(
+            f"{folder}: split.csv is not the split that metrics.json is about (SHA-256 differs).",
+            hint="Train it again: who was trained on is not known for sure.",
+        )
+
+
+def _rows(folder: Path, split: bytes) -> list[dict[str, str]]:
+    header, *lines = [tuple(line) for line in csv.reader(split.decode(errors="replace").splitlines())] or [()]
+    rows = [dict(zip(header, line, strict=False)) for line in lines if len(line) == len(SPLIT_COLUMNS)]
+    if header != SPLIT_COLUMNS or len(rows) != len(lines) or any(row["label"] not in LABELS for row in rows):
+        raise RunError(f"{folder / 'split.csv'}: not rows of {', '.join(SPLIT_COLUMNS)} with labels of this version.")
+    return rows
 
 
 def _pictures(rows: list[dict[str, str]], data: Path) -> dict[str, Pictures]:
+    try:
+        missing = [row["path"] for row in rows if not (data / row["path"]).is_file()]
+    except OSError as error:
+        raise RunError(f"{data}: cannot be read ({error.strerror}).", hint=_SAME_DATA) from error
+    if missing:
+        raise RunError(
+            f"{data}: {len(missing)} of the {len(rows)} scans of the run are not there, first {missing[0]}.",
+            hint=_SAME_DATA,
+        )
     pictures = {}
     for split in ("train", "val", "test"):
         chosen = [row for row in rows if row["split"] == split]
         if chosen:
-            pictures[split] = load_pictures([_sample(row, data) for row in chosen])
-            _require_same_scans(chosen, pictures[split], data)
+            pictures[split] = _loaded(chosen, data)
+    return pictures
+
+
+def _loaded(rows: list[dict[str, str]], data: Path) -> Pictures:
+    try:
+        pictures = load_pictures([_sample(row, data) for row in rows])
+    except DataSetError as error:
+        raise RunError(error.message, hint=_SAME_DATA) from error
+    for row, digest in zip(rows, pictures.sha256, strict=True):
+        if row["sha256"] != digest:
+            raise RunError(
+                f"{data / row['path']}: not the file that the run was trained with (SHA-256 differs).",
+                hint=_SAME_DATA,
+            )
     return pictures
 
 
@@ -73,10 +125,5 @@ def _sample(row: dict[str, str], data: Path) -> Sample:
     return Sample(data / row["path"], LABELS.index(row["label"]), row["patient"], row["split"])
 
 
-def _require_same_scans(rows: list[dict[str, str]], pictures: Pictures, data: Path) -> None:
-    for row, digest in zip(rows, pictures.sha256, strict=True):
-        if row["sha256"] != digest:
-            raise RunError(
-                f"{data / row['path']}: not the file that the run was trained with (SHA-256 differs).",
-                hint="Name the data folder of the training with --data, unchanged.",
-            )
+def _reason(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

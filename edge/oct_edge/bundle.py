@@ -22,7 +22,7 @@ from PIL import Image
 
 from oct_edge.errors import ModelDamaged, ModelNotFound, ModelUnfit
 from oct_edge.labels import LABELS
-from oct_edge.preprocess import PREPROCESSING
+from oct_edge.preprocess import PREPROCESSING, SIZE
 from oct_models import DEFAULT, bundled_models
 
 SCHEMA = "oct-edge/card@1"
@@ -44,8 +44,9 @@ class Bundle:
     """A verified model.
 
     `content` is the whole file, `sha256` its digest. Logits are divided by `temperature`; a scan whose
-    p(CNV)+p(DME) reaches `urgent_threshold` is urgent; below `min_confidence` in every referral group the answer is
-    left to a person. Golden logits may differ by `golden_tolerance` steps. `card` is everything, as parsed.
+    p(CNV)+p(DME) reaches `urgent_threshold` is urgent; where no other group reaches `min_confidence` either, the answer
+    is left to a person. `golden_tolerance` maps a runtime to the steps its golden logits may differ by. `card` is
+    everything, as parsed.
     """
 
     name: str
@@ -55,8 +56,19 @@ class Bundle:
     urgent_threshold: float
     min_confidence: float
     golden: tuple[Golden, ...]
-    golden_tolerance: int
+    golden_tolerance: Mapping[str, int]
     card: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        # Above 0.5 a scan labelled CNV or DME could fail to be urgent; NaN fails every comparison.
+        if not (0 < self.temperature < math.inf and 0 < self.urgent_threshold <= 0.5 and 0 < self.min_confidence < 1):
+            raise ValueError("the decision's parameters are out of range")
+        if not self.golden or not self.golden_tolerance or min(self.golden_tolerance.values()) < 0:
+            raise ValueError("no golden answers, or no tolerance for them")
+
+    def tolerance_on(self, runtime: str) -> int:
+        """Steps by which golden logits may differ; a runtime that was not measured gets the widest of the others."""
+        return self.golden_tolerance.get(runtime, max(self.golden_tolerance.values()))
 
 
 def open_bundle(name_or_path: str = DEFAULT) -> Bundle:
@@ -83,18 +95,16 @@ def read_bundle(content: bytes, name: str) -> Bundle:
             _check_intact(content, card, name)
             _check_fit(card, name)
             golden = tuple(_golden(tail, entry) for entry in card["golden"]["answers"])
-            point, temperature = card["operating_point"], float(card["temperature"])
-            if not (golden and 0 < temperature < math.inf):
-                raise ValueError(f"{len(golden)} golden answers, temperature {temperature}")
+            point = card["operating_point"]
             return Bundle(
                 card["name"],
                 content,
                 hashlib.sha256(content).hexdigest(),
-                temperature,
+                float(card["temperature"]),
                 float(point["urgent_threshold"]),
                 float(point["min_confidence"]),
                 golden,
-                int(card["golden"]["tolerance"]),
+                {str(kind): int(steps) for kind, steps in card["golden"]["tolerance"].items()},
                 card,
             )
     except zipfile.BadZipFile as error:
@@ -134,4 +144,7 @@ def _check_fit(card: Mapping[str, Any], name: str) -> None:
 
 def _golden(tail: zipfile.ZipFile, entry: Mapping[str, Any]) -> Golden:
     with Image.open(BytesIO(tail.read(entry["input"]))) as image:
-        return Golden(np.asarray(image), np.array(entry["logits"], np.int16))
+        grey, logits = np.asarray(image), np.array(entry["logits"], np.int16)
+    if grey.shape != (SIZE, SIZE) or logits.shape != (len(LABELS),):
+        raise ValueError(f"golden input {entry['input']} is {grey.shape} with {logits.shape} logits")
+    return Golden(grey, logits)

@@ -8,7 +8,7 @@ from oct_edge.classifier import Classifier
 from oct_edge.runtime import open_runtime
 from oct_models import DEFAULT, bundled_models
 
-_COLUMNS = "{name:<16}  {size:>8}  {test:<22}  {balanced:<22}  {sha256:<12}  {check}"
+_COLUMNS = "{name:<17}  {size:>8}  {val:<20}  {test:<20}  {sha256:<12}  {check}"
 
 
 def describe(*, check: bool = False, runtime: str = "auto") -> Iterator[dict[str, Any]]:
@@ -34,17 +34,15 @@ def describe(*, check: bool = False, runtime: str = "auto") -> Iterator[dict[str
 
 
 def rows(entries: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """The entries as aligned lines, accuracy on `test` with its 95 % interval."""
-    yield _COLUMNS.format(
-        name="model", size="size", test="test accuracy", balanced="balanced", sha256="sha256", check=""
-    ).rstrip()
+    """The entries as aligned lines; balanced accuracy with its 95 % interval, on validation patients and on `test`."""
+    header = {"name": "balanced accuracy", "size": "size", "val": "validation", "test": "test", "sha256": "sha256"}
+    yield _COLUMNS.format(**header, check="").rstrip()
     for entry in entries:
-        figures = entry["metrics"].get("test", {})
         yield _COLUMNS.format(
             name=entry["name"] + ("*" if entry["default"] else ""),
             size=f"{entry['bytes'] / 2**20:.1f} MiB",
-            test=_with_interval(figures.get("accuracy")),
-            balanced=_with_interval(figures.get("balanced_accuracy")),
+            val=_with_interval(entry["metrics"].get("val")),
+            test=_with_interval(entry["metrics"].get("test")),
             sha256=entry["sha256"][:12],
             check="" if entry["golden_difference"] is None else "golden answers given",
         ).rstrip()
@@ -59,7 +57,8 @@ def _check(bundle: Bundle, runtime: str) -> int:
     return Classifier(bundle, open_runtime(bundle.content, runtime)).self_test()
 
 
-def _with_interval(figure: dict[str, Any] | None) -> str:
+def _with_interval(figures: dict[str, Any] | None) -> str:
+    figure = figures["balanced_accuracy"] if figures else None
     if figure is None or figure["value"] is None:
         return "not measured"
     return f"{figure['value']:.3f} ({figure['low']:.3f}-{figure['high']:.3f})"

@@ -101,17 +101,18 @@ class Classifier:
         for golden in self.bundle.golden:
             answer = self.runtime.invoke(expand(golden.grey))["logits"].astype(np.int16)
             worst = max(worst, int(np.abs(answer - golden.logits).max()))
-        if worst > self.bundle.golden_tolerance:
+        allowed = self.bundle.tolerance_on(self.runtime.kind)
+        if worst > allowed:
             raise SelfTestFailed(
                 f"{self.bundle.name} on {self.identity.runtime}: golden answers differ by {worst} steps, "
-                f"{self.bundle.golden_tolerance} are allowed."
+                f"{allowed} are allowed."
             )
         return worst
 
     def _refer(self, probabilities: np.ndarray) -> tuple[Referral, tuple[Reason, ...]]:
         threshold = self.bundle.urgent_threshold
         p_urgent = round(float(probabilities[list(URGENT)].sum()), 4)  # what is said is what is decided on
-        group, confidence = _likeliest_group(probabilities, p_urgent)
+        group, confidence = _likeliest_group(probabilities)
         reasons: tuple[Reason, ...] = ()
         if p_urgent >= threshold:
             group = "urgent"
@@ -127,19 +128,19 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
 
 
-def _likeliest_group(probabilities: np.ndarray, p_urgent: float) -> tuple[Group, float]:
-    """The likeliest group below the urgent threshold, and how sure the model is of any one group."""
+def _likeliest_group(probabilities: np.ndarray) -> tuple[Group, float]:
+    """The likeliest of the groups that are not urgent, and its probability."""
     others = [
         (float(p), grade.group) for p, grade in zip(probabilities, GRADES, strict=True) if grade.group != "urgent"
     ]
     p, group = max(others)
-    return group, max(p, p_urgent)
+    return group, p
 
 
 def _low_confidence(confidence: float, needed: float) -> Reason:
     return Reason(
         "low_confidence",
-        f"No referral group is likely enough ({confidence:.2f}, {needed:.2f} is needed).",
+        f"No referral group is likely enough ({confidence:.2f}; {needed:.2f} is needed).",
         "Have a person read this scan.",
     )
 

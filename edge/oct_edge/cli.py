@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from oct_edge.console import DebugOption, application, package_version, run, set_debug
+from oct_edge.console import DebugOption, application, package_version, run, say, set_debug
 from oct_models import DEFAULT
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class RuntimeKind(StrEnum):
 ModelOption = Annotated[str, typer.Option("--model", metavar="NAME|PATH", help="A bundled model or a .tflite file.")]
 RuntimeOption = Annotated[RuntimeKind, typer.Option("--runtime", help="The TFLite runtime; auto is litert.")]
 ThreadsOption = Annotated[
-    int | None, typer.Option("--threads", min=1, help="Interpreter threads. [default: the cores, 4 at most]")
+    int | None, typer.Option("--threads", min=1, max=64, help="Interpreter threads. [default: the cores, 4 at most]")
 ]
 
 
@@ -88,12 +88,12 @@ def classify(
     classifier = Classifier.open(model, runtime.value, threads)
     table = Table([path.name for path in files])
     if not as_json:
-        print(table.header())
+        say(table.header())
     statuses = []
     for path in files:
         result = classifier.classify_file(path)
         statuses.append(result.status)
-        print(result.to_json() if as_json else table.row(result), flush=True)
+        say(result.to_json() if as_json else table.row(result))
     rejections = statuses.count("rejected")
     if not as_json:
         _print_summary(len(files), rejections, classifier)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from oct_edge.errors import OctEdgeError
+from oct_edge.errors import OctEdgeError, OutputUnavailable
 from oct_edge.labels import DISCLAIMER
 from oct_edge.table import printable
 
@@ -45,6 +45,22 @@ def run(app: typer.Typer) -> None:
 def set_debug(debug: bool) -> None:
     if debug:
         os.environ[DEBUG_VARIABLE] = "1"
+
+
+def say(line: str) -> None:
+    """One line on stdout, now.
+
+    Raises:
+        OutputUnavailable: it cannot be written (a full disk). A reader that went away is left to Typer.
+    """
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # What is left in the buffer would fail again at exit and change the exit code.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise OutputUnavailable(f"standard output: cannot be written ({error.strerror}).") from error
 
 
 def complain(error: OctEdgeError) -> None:

@@ -159,10 +159,10 @@ class InboxUnavailable(OctEdgeError):
 
 
 class OutputUnavailable(OctEdgeError):
-    """A result cannot be written and synced (disk full, read-only, folder gone)."""
+    """A file cannot be written and synced (disk full, read-only, folder gone)."""
 
     code = "output_unavailable"
-    hint = "Free some space or repair the disk; scans without an answer are taken up again at the next start."
+    hint = "Free some space or repair the disk, then start again: what has no answer yet gets one."
     exit_code = 69
 
 

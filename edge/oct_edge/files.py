@@ -1,10 +1,13 @@
 """Results become files: whole or not at all, and still there after a power cut."""
 
 import errno
+import fcntl
 import os
 import re
+import weakref
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from oct_edge.errors import ConfigurationError, OutputUnavailable
 from oct_edge.result import Result
@@ -12,6 +15,22 @@ from oct_edge.result import Result
 _PARTIAL = ".partial"
 _DIGEST = 16  # hex digits of the SHA-256 in a file name
 _STEM = 80
+
+
+def make_folder(folder: Path) -> None:
+    """Make sure that `folder` can be written to, before hours are spent on what belongs there.
+
+    Raises:
+        OutputUnavailable: it cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OutputUnavailable(
+            f"{folder}: cannot be written to ({error.strerror}).", hint="Name another folder with --out."
+        ) from error
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -32,7 +51,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     except OSError as error:
         with suppress(OSError):
             partial.unlink()
-        raise OutputUnavailable(f"{path.parent}: a result cannot be written ({error.strerror}).") from error
+        raise OutputUnavailable(f"{path.parent}: a file cannot be written ({error.strerror}).") from error
 
 
 class ResultFolder:
@@ -48,10 +67,16 @@ class ResultFolder:
             folder.mkdir(parents=True, exist_ok=True)
             if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
                 raise PermissionError(errno.EACCES, "no permission to read and write, or a read-only disk")
+            weakref.finalize(self, os.close, _lock(folder))
             names = {path.name for path in folder.iterdir()}
             for left_over in (name for name in names if name.startswith(".") and name.endswith(_PARTIAL)):
                 (folder / left_over).unlink()
             self._answered = {name.split(".")[-2] for name in names if name.endswith(".json") and name.count(".") > 1}
+        except BlockingIOError as error:
+            raise ConfigurationError(
+                f"{folder}: another process writes its results there.",
+                hint="Let one process watch, or give each its own --output.",
+            ) from error
         except OSError as error:
             raise ConfigurationError(
                 f"{folder}: cannot be used for results ({error.strerror}).",
@@ -72,6 +97,21 @@ class ResultFolder:
         write_atomically(path, (result.to_json() + "\n").encode())
         self._answered.add(digest)
         return path
+
+
+def _lock(folder: Path) -> int:
+    """Hold the folder against every other process for as long as the descriptor is open.
+
+    Raises:
+        BlockingIOError: another process has it.
+    """
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
 
 
 def _safe(name: str) -> str:

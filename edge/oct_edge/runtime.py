@@ -68,7 +68,7 @@ class Runtime:
     def __init__(self, model: bytes, distribution: Distribution, threads: int, *, reference: bool = False) -> None:
         self._distribution = distribution
         self._model = model  # the interpreter reads from these bytes as long as it lives
-        self._interpreter = _interpreter(model, distribution, threads, reference)
+        self._interpreter, self._fell_back = _interpreter(model, distribution, threads, reference)
         signature = _signature(self._interpreter)
         self._input = next(iter(signature.get_input_details().values()))
         self._output_details = signature.get_output_details()
@@ -77,8 +77,15 @@ class Runtime:
         }
 
     @property
+    def kind(self) -> str:
+        """The key of `RUNTIMES` that this is."""
+        return next(kind for kind, distribution in RUNTIMES.items() if distribution is self._distribution)
+
+    @property
     def identity(self) -> str:
-        return f"{self._distribution.name} {metadata.version(self._distribution.package)}"
+        """Name and version, and that it is not running with the kernels it would choose, where it is not."""
+        fallback = " without XNNPACK" if self._fell_back else ""
+        return f"{self._distribution.name} {metadata.version(self._distribution.package)}{fallback}"
 
     def require_contract(self) -> None:
         """Raise `ModelUnfit` unless this is a model that takes the pixels as they are and has the named outputs."""
@@ -141,7 +148,8 @@ def _cores() -> int:
     return min(4, len(os.sched_getaffinity(0)))
 
 
-def _interpreter(model: bytes, distribution: Distribution, threads: int, reference: bool) -> Any:
+def _interpreter(model: bytes, distribution: Distribution, threads: int, reference: bool) -> tuple[Any, bool]:
+    """The prepared interpreter, and whether it had to do without its default delegate."""
     try:
         module = import_module(distribution.module)
     except ImportError as error:
@@ -157,7 +165,7 @@ def _interpreter(model: bytes, distribution: Distribution, threads: int, referen
                 model_content=model, num_threads=threads, experimental_op_resolver_type=kind
             )
             interpreter.allocate_tensors()
-            return interpreter
+            return interpreter, kind == resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES
         except ValueError as error:
             raise ModelUnfit(f"{distribution.package} cannot read the model ({error}).") from error
         except SystemError as error:

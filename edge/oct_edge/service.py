@@ -9,6 +9,7 @@ from pathlib import Path
 from types import FrameType
 
 from oct_edge.classifier import Classifier
+from oct_edge.console import say
 from oct_edge.files import ResultFolder
 from oct_edge.result import Result
 from oct_edge.watch import Watcher, watch
@@ -47,7 +48,7 @@ def serve(
     def report(result: Result) -> None:
         nonlocal rejections
         rejections += result.status == "rejected"
-        print(result.to_json(), flush=True)
+        say(result.to_json())
 
     watch(watcher, signals, report, interval=interval, once=once)
     if signal.SIGINT in signals.received:
@@ -74,7 +75,8 @@ class Signals:
         return bool(self.received)
 
     def wait(self, timeout: float) -> None:
-        select.select([self._wake], [], [], timeout)
+        if select.select([self._wake], [], [], timeout)[0]:
+            os.read(self._wake, 64)
 
     def _receive(self, number: int, _: FrameType | None) -> None:
         self.received.append(number)

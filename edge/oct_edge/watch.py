@@ -179,8 +179,10 @@ def _candidates(inbox: Path) -> Iterator[tuple[Path, Signature]]:
                 continue
             try:
                 status = entry.stat(follow_symlinks=False)
-            except FileNotFoundError:
-                continue
+            except PermissionError:
+                raise  # the folder may not be entered, and no file in it
+            except OSError:
+                continue  # gone, or not to be had in this pass; the others are
             if stat.S_ISREG(status.st_mode):
                 yield Path(entry.path), _signature(status)
 

@@ -33,6 +33,7 @@ def test_a_run_says_what_it_is_and_how_good(runs: Path, network: str) -> None:
     record = json.loads((runs / network / "metrics.json").read_text())
     assert record["classes"] == list(LABELS)
     assert record["data"]["phantoms"] is True
+    assert record["data"]["phantom_scans"]["train"] == 16
     assert record["data"]["scans"]["train"] == dict.fromkeys(LABELS, 4)
     for split in ("val", "test"):
         figures = record["metrics"][split]

@@ -161,12 +161,12 @@ def test_the_current_folder_has_a_name_in_its_rejection(classifier: Classifier) 
 def test_the_self_test_passes_within_the_tolerance_of_the_card(bundle: Bundle, kind: str) -> None:
     if kind == "tflite":
         pytest.importorskip("tflite_runtime")
-    assert Classifier(bundle, open_runtime(bundle.content, kind)).self_test() <= bundle.golden_tolerance
+    assert Classifier(bundle, open_runtime(bundle.content, kind)).self_test() <= bundle.tolerance_on(kind)
 
 
 def test_a_model_that_does_not_give_its_golden_answers_fails_the_self_test(classifier: Classifier) -> None:
     bundle = classifier.bundle
-    altered = replace(bundle.golden[-1], logits=bundle.golden[-1].logits[::-1] + 2 * bundle.golden_tolerance)
+    altered = replace(bundle.golden[-1], logits=bundle.golden[-1].logits[::-1] + 2 * bundle.tolerance_on("litert"))
     other = Classifier(replace(bundle, golden=(*bundle.golden[:-1], altered)), classifier.runtime)
     with pytest.raises(SelfTestFailed, match=r"differ by \d+ steps"):
         other.self_test()

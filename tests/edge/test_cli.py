@@ -95,6 +95,7 @@ def test_real_scans_are_classified(run_command: Run, oct2017: Path) -> None:
         ["classify"],
         ["classify", "x.jpeg", "--runtime", "onnx"],
         ["classify", "x.jpeg", "--threads", "0"],
+        ["classify", "x.jpeg", "--threads", "100000"],
         ["classify", "x.jpeg", "--fast"],
         ["diagnose"],
     ],
@@ -224,3 +225,12 @@ def test_an_interrupt_ends_with_130_and_whole_lines(samples: list[Path]) -> None
     assert process.returncode == 130
     assert "Traceback" not in error
     assert len(lines(first + rest)) < len(samples) * 200
+
+
+def test_a_line_that_cannot_be_written_ends_with_69(samples: list[Path]) -> None:
+    command = [str(Path(sys.executable).parent / "oct-edge"), "classify", "--json", str(samples[0])]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 69
+    assert "error [output_unavailable]: standard output" in done.stderr
+    assert "Traceback" not in done.stderr

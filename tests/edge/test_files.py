@@ -84,7 +84,17 @@ def test_a_full_disk_keeps_a_scan_unanswered_until_there_is_room(disk: Path) -> 
     (disk / "filler").unlink()
     folder.add(result())
     assert SHA in folder
+    del folder
     assert SHA in ResultFolder(disk)
+
+
+def test_two_processes_never_write_to_one_folder(tmp_path: Path) -> None:
+    held = ResultFolder(tmp_path)
+    held.add(result())
+    with pytest.raises(ConfigurationError, match="another process"):
+        ResultFolder(tmp_path)
+    del held
+    assert SHA in ResultFolder(tmp_path)
 
 
 def test_a_read_only_disk_is_refused_at_the_start(disk: Path) -> None:

@@ -116,7 +116,7 @@ def test_both_runtimes_give_one_answer_for_every_sample(bundle: Bundle, samples:
         tensor = to_tensor(read_scan(path))
         first, second = (runtime.invoke(tensor)["logits"].astype(int) for runtime in (litert, tflite))
         assert first.argmax() == second.argmax()
-        assert np.abs(first - second).max() <= bundle.golden_tolerance
+        assert np.abs(first - second).max() <= bundle.tolerance_on("litert")
 
 
 @each_runtime

@@ -46,6 +46,7 @@ class Place:
 
     def restart(self) -> None:
         self.clock = Clock()
+        self.watcher: Watcher | None = None  # the one before holds the folder
         self.watcher = Watcher(self.inbox, self.classify, ResultFolder(self.output), delay=DELAY, clock=self.clock)
 
     def classify(self, data: bytes, name: str) -> Result:

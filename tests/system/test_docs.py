@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from oct_edge.bundle import open_bundle
+from oct_models import bundled_models
+
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -44,6 +47,17 @@ def test_the_readme_shows_what_the_first_command_prints(run_command: Command) ->
     assert done.returncode == 0, done.stderr
     shown = blocks(ROOT / "README.md", "text")[0]
     assert [line.split()[:2] for line in shown.splitlines()] == [line.split()[:2] for line in done.stdout.splitlines()]
+
+
+def test_the_readme_gives_the_figures_of_the_cards() -> None:
+    readme = (ROOT / "README.md").read_text()
+    for name in bundled_models():
+        for kind, splits in open_bundle(name).card["metrics"].items():
+            row = next(line for line in readme.splitlines() if line.startswith(f"| `{name}`") and kind in line)
+            for split in ("val", "test"):
+                for figure in ("accuracy", "balanced_accuracy"):
+                    value, low, high = (splits[split][figure][key] for key in ("value", "low", "high"))
+                    assert f"{value:.3f} ({low:.3f}-{high:.3f})" in row, f"{name} {kind} {split} {figure}"
 
 
 def test_every_page_and_help_says_what_it_is_not(run_command: Command) -> None:

@@ -1,18 +1,21 @@
 """Who is trained on, who is held out, and what is refused before any time is lost."""
 
 import csv
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from oct_edge.errors import DataSetError
 from oct_edge.labels import LABELS
-from oct_trainer.dataset import are_phantoms, class_counts, read_dataset, write_split
+from oct_trainer.dataset import class_counts, phantom_count, read_dataset, write_split
 from oct_trainer.phantom import write_dataset
 from oct_trainer.pictures import load_pictures
 
 Make = Callable[..., Path]
+BUNDLED_SPLIT = "907cc562464e19d97337ee6c3e1f14cc36048417a9cffe41f04651a59fde86c4"
 
 
 @pytest.fixture
@@ -102,6 +105,34 @@ def test_a_class_of_one_patient_is_refused(make: Make) -> None:
         read_dataset(root)
 
 
+def test_a_class_whose_patients_stand_in_others_has_scans_on_both_sides(make: Make) -> None:
+    """NORMAL's only two patients count for DRUSEN, so that many draws hold out both or none."""
+    root = make(patients=8)
+    for path in (root / "train" / "NORMAL").iterdir():
+        path.unlink()
+    for patient in (200, 201):
+        for n in range(10):
+            (root / "train" / "NORMAL" / f"NORMAL-{patient}-{n}.jpeg").touch()
+    for seed in range(10):
+        data = read_dataset(root, seed=seed)
+        assert data == read_dataset(root, seed=seed)
+        for split in ("train", "val"):
+            assert min(class_counts(data.split(split)).values()) > 0
+
+
+def test_a_class_that_no_draw_can_part_is_named(tmp_path: Path) -> None:
+    """Both patients of NORMAL count for a rarer class, as its only ones, and such patients always train."""
+    scans = {"DRUSEN": {1: 1, 2: 1, 3: 1}, "CNV": {1: 2, 8: 2}, "DME": {2: 2, 9: 2}, "NORMAL": {8: 5, 9: 5}}
+    for label, patients in scans.items():
+        (tmp_path / "train" / label).mkdir(parents=True)
+        for patient, count in patients.items():
+            for n in range(count):
+                (tmp_path / "train" / label / f"{label}-{patient}-{n}.jpeg").touch()
+    with pytest.raises(DataSetError, match=r"draws left .*NORMAL without scans") as caught:
+        read_dataset(tmp_path)
+    assert "add scans" in caught.value.hint
+
+
 def test_a_folder_without_train_is_refused_with_the_way_out(tmp_path: Path) -> None:
     with pytest.raises(DataSetError) as caught:
         read_dataset(tmp_path)
@@ -124,12 +155,37 @@ def test_the_split_is_written_with_hashes(tmp_path: Path) -> None:
     assert [row["sha256"] for row in rows] == list(pictures.sha256)
     assert all((root / row["path"]).is_file() for row in rows)
     assert first == write_split(data.samples, pictures.sha256, root, tmp_path / "again.csv")
-    assert are_phantoms(data.samples)
+
+
+def test_phantoms_are_counted_not_guessed_from_the_first(tmp_path: Path) -> None:
+    write_dataset(tmp_path, 40, seed=5)
+    data = read_dataset(tmp_path)
+    assert phantom_count(data.samples) == 40
+    for sample in data.split("train")[:3]:
+        with Image.open(sample.path) as image:
+            pixels = image.copy()
+        pixels.info.clear()
+        pixels.save(sample.path)
+    assert phantom_count(data.split("train")) == len(data.split("train")) - 3
+    assert phantom_count(data.split("test")) == len(data.split("test"))
+
+
+def test_a_folder_that_cannot_be_looked_into_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataSetError, match="cannot be read") as caught:
+        read_dataset(tmp_path / ("x" * 300))
+    assert "--data" in caught.value.hint
+
+
+def test_the_bundled_models_split_of_the_real_scans_is_drawn_again(oct2017: Path, tmp_path: Path) -> None:
+    data = read_dataset(oct2017)
+    samples = [sample for name in ("train", "val", "test") for sample in data.split(name)]
+    digests = [hashlib.sha256(sample.path.read_bytes()).hexdigest() for sample in samples]
+    assert write_split(samples, digests, oct2017, tmp_path / "split.csv") == BUNDLED_SPLIT
 
 
 def test_the_real_scans_split_by_patient(oct2017: Path) -> None:
     data = read_dataset(oct2017)
     assert len(data.samples) == 1016
     assert class_counts(data.split("test")) == {"CNV": 45, "DME": 19, "DRUSEN": 18, "NORMAL": 47}
-    assert not are_phantoms(data.samples)
+    assert phantom_count(data.samples) == 0
     assert not patients(oct2017, "train") & patients(oct2017, "val")

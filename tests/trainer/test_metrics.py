@@ -71,6 +71,15 @@ def test_what_the_data_cannot_give_is_null_and_not_zero() -> None:
     assert list(found["sensitivity"]) == list(LABELS)
 
 
+def test_all_right_is_not_certain() -> None:
+    """Nineteen scans of ten patients, all found: the exact lower bound for ten patients."""
+    labels = np.full(19, 1)
+    figure = metrics.summarise(labels, labels, np.arange(19) // 2)["sensitivity"]["DME"]
+    assert figure == {"value": 1.0, "low": pytest.approx(0.6915, abs=1e-4), "high": 1.0}
+    wrong = metrics.summarise(labels, labels * 0, np.arange(19) // 2)["sensitivity"]["DME"]
+    assert wrong == {"value": 0.0, "low": 0.0, "high": pytest.approx(1 - 0.6915, abs=1e-4)}
+
+
 def test_the_same_predictions_give_the_same_interval() -> None:
     labels, predicted = CASES["random"](np.random.default_rng(3))
     patients = np.arange(200) // 3

@@ -1,11 +1,8 @@
 """The article's architectures, counted, and the parts that make them trainable here."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from oct_edge.errors import WeightsError
 from oct_trainer.networks import NETWORKS
 
 keras = pytest.importorskip("keras")
@@ -32,6 +29,15 @@ def test_rescaling_is_a_layer_of_the_network(scaling, low, high) -> None:
     np.testing.assert_allclose(np.asarray(rescale(np.array([0.0, 255.0]))), [low, high], atol=1e-6)
 
 
+@pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
+def test_shrinking_averages_the_pixels_and_changes_no_weight(network) -> None:
+    model = network.build(shrink=2)
+    assert model.count_params() == network.parameters
+    checkered = np.indices((224, 224)).sum(0)[None, :, :, None] % 2 * np.full((1, 1, 1, 3), 255.0, np.float32)
+    seen = keras.Model(model.input, model.get_layer("rescaling").output).predict(checkered, verbose=0)
+    np.testing.assert_allclose(seen, np.full((1, 112, 112, 3), 0.5), atol=1e-6)
+
+
 def test_the_frozen_base_answers_the_same_in_training_mode() -> None:
     model = NETWORKS["mobilenet"].build()
     pixels = np.random.default_rng(0).uniform(0, 255, (2, 224, 224, 3)).astype(np.float32)
@@ -52,26 +58,3 @@ def test_restoring_batch_norms_changes_no_answer_and_normalises() -> None:
     seen = np.asarray(keras.Model(base.input, first.input)(pixels))
     np.testing.assert_allclose(np.asarray(first.moving_mean), seen.mean((0, 1, 2)), atol=1e-4)
     np.testing.assert_allclose(np.asarray(first.moving_variance), seen.var((0, 1, 2)), rtol=1e-3, atol=1e-5)
-
-
-def test_a_weights_folder_without_the_file_says_what_to_put_there(tmp_path: Path) -> None:
-    from oct_trainer.weights import apply_weights
-
-    with pytest.raises(WeightsError, match=r"mobilenet\*\.weights\.h5") as caught:
-        apply_weights(NETWORKS["mobilenet"].build(), str(tmp_path))
-    assert "--weights none" in caught.value.hint
-
-
-def test_a_weights_file_of_another_network_is_refused(tmp_path: Path) -> None:
-    from oct_trainer.weights import apply_weights
-
-    NETWORKS["compact"].build().save_weights(tmp_path / "mobilenet.weights.h5")
-    with pytest.raises(WeightsError, match="not the weights of mobilenet"):
-        apply_weights(NETWORKS["mobilenet"].build(), str(tmp_path))
-
-
-def test_a_missing_weights_folder_is_refused(tmp_path: Path) -> None:
-    from oct_trainer.weights import apply_weights
-
-    with pytest.raises(WeightsError, match="no such folder"):
-        apply_weights(NETWORKS["compact"].build(), str(tmp_path / "nowhere"))

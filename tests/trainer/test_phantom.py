@@ -16,6 +16,7 @@ from PIL import Image
 
 from oct_edge.labels import LABELS
 from oct_trainer import phantom
+from oct_trainer.dataset import class_counts, read_dataset
 from oct_trainer.phantom import render, write_dataset
 
 SICK = tuple(label for label in LABELS if label != "NORMAL")
@@ -190,6 +191,14 @@ def test_the_smallest_set_gives_every_class_a_scan_in_both_splits(tmp_path: Path
     rows = manifest(tmp_path / "set")
     assert len(rows) == 8
     assert {(row["label"], row["split"]) for row in rows} == {(a, b) for a in LABELS for b in ("train", "test")}
+
+
+@pytest.mark.parametrize("count", [12, 16])
+def test_the_smallest_sets_of_oct_train_are_sets_that_it_takes(tmp_path: Path, count: int) -> None:
+    write_dataset(tmp_path / "set", count, 1)
+    data = read_dataset(tmp_path / "set")
+    for split in ("train", "val", "test"):
+        assert min(class_counts(data.split(split)).values()) > 0
 
 
 def test_the_same_seed_writes_the_same_set_and_tells_its_progress(tmp_path: Path, written: Path) -> None:

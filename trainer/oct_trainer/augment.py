@@ -1,7 +1,8 @@
 """Augmentation that the physics of OCT allows: mirror, tilt, shift, zoom, gain and speckle; never upside down.
 
-All geometry is one affine resampling a picture. Parameters are drawn from a generator that the caller owns, so a seed
-decides the whole training stream.
+All geometry is one affine resampling a picture; gain and speckle come after it, and so act on what came in from outside
+too. Mirror, tilt, shift, zoom, gain and speckle are drawn for each picture, the colour of the wedges once a batch. All
+are drawn from one generator, so a seed decides the whole training stream.
 """
 
 from collections.abc import Callable
@@ -16,9 +17,10 @@ import tensorflow as tf
 class Augmentation:
     """How far each parameter may go, uniformly to both sides.
 
-    `rotation` in degrees, `shift` and `zoom` as shares of the picture, `gain` as the share by which contrast varies,
-    `speckle` the largest standard deviation of the multiplicative noise. `fill` is what comes in from outside:
-    the nearest pixel, as in the article, or black or white wedges, as the registration of a scanner leaves them.
+    `rotation` in degrees, `shift` and `zoom` as shares of the picture, `gain` as the share by which brightness varies,
+    `speckle` the largest standard deviation of the multiplicative noise. `fill` is what comes in from outside: the
+    nearest pixel, as in the article, or wedges as the registration of a scanner leaves them, but all black or all white
+    within a batch, and with the gain and speckle of their picture.
     """
 
     rotation: float

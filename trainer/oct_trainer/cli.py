@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable
 from enum import StrEnum
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -11,8 +12,11 @@ from typing import Annotated
 import typer
 
 from oct_edge.console import DebugOption, application, package_version, run, set_debug
-from oct_edge.errors import ConfigurationError, MissingExtra
+from oct_edge.errors import ConfigurationError, MissingExtra, OutputUnavailable
+from oct_edge.files import make_folder
 from oct_trainer.networks import NETWORKS
+
+LARGEST_SEED = 2**32 - 1  # NumPy takes none beyond
 
 app = application("Train the networks of the article on OCT2017-shaped data.")
 
@@ -41,12 +45,16 @@ def options(
 
 
 def require_tensorflow(command: str) -> None:
-    """Raise `MissingExtra` unless TensorFlow is installed, and keep it from chatting when it is imported."""
+    """Import TensorFlow without its chat; raise `MissingExtra` where it is not installed."""
     if find_spec("tensorflow") is None:
         raise MissingExtra(
             f"`{command}` needs TensorFlow, which is not installed.", hint="pip install 'oct-edge[train]'"
         )
+    from oct_trainer.terminal import silenced
+
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with silenced(2):
+        import_module("tensorflow")
 
 
 def _train(
@@ -59,6 +67,7 @@ def _train(
     limit: int | None,
     seed: int,
 ) -> None:
+    make_folder(out)
     require_tensorflow("oct-train")
     from oct_trainer.dataset import read_dataset
     from oct_trainer.fit import train
@@ -77,8 +86,12 @@ def _train(
 
 def _command(names: tuple[str, ...]) -> Callable[..., None]:
     def command(
-        data: Annotated[Path, typer.Option("--data", metavar="DIR", help="train|val|test/<CLASS>/ folders.")],
-        out: Annotated[Path, typer.Option("--out", metavar="RUNS", help="Where the run folders are made.")],
+        data: Annotated[
+            Path, typer.Option("--data", metavar="DIR", readable=False, help="train|val|test/<CLASS>/ folders.")
+        ],
+        out: Annotated[
+            Path, typer.Option("--out", metavar="RUNS", readable=False, help="Where the run folders are made.")
+        ],
         weights: Annotated[
             str,
             typer.Option(
@@ -88,9 +101,12 @@ def _command(names: tuple[str, ...]) -> Callable[..., None]:
             ),
         ] = "imagenet",
         recipe: Annotated[RecipeName, typer.Option("--recipe", help="Ours or the article's.")] = RecipeName.best,
-        epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="At most so many, in each stage.")] = None,
+        epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="At most so many.")] = None,
         limit: Annotated[int | None, typer.Option("--limit", min=4, help="At most so many scans a split.")] = None,
-        seed: Annotated[int, typer.Option("--seed", help="Decides split, order, augmentation and weights.")] = 0,
+        seed: Annotated[
+            int,
+            typer.Option("--seed", min=0, max=LARGEST_SEED, help="Decides split, order, augmentation and weights."),
+        ] = 0,
     ) -> None:
         _train(names, data, out, weights, recipe.value, epochs, limit, seed)
 
@@ -104,19 +120,26 @@ app.command("all", help="Train all networks, one after the other.")(_command(tup
 
 @app.command()
 def phantoms(
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="A new or empty folder.")],
-    count: Annotated[int, typer.Option("--count", min=8, help="How many scans.")] = 400,
-    seed: Annotated[int, typer.Option("--seed", help="The same seed draws the same scans.")] = 0,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", readable=False, help="A new or empty folder.")],
+    count: Annotated[int, typer.Option("--count", min=12, help="How many scans.")] = 400,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="The same seed draws the same scans.")
+    ] = 0,
 ) -> None:
     """Draw synthetic phantoms in the layout of OCT2017. Needs no TensorFlow and no data."""
     from oct_trainer.phantom import write_dataset
     from oct_trainer.terminal import progress
 
+    make_folder(out)
     with progress() as show:
         try:
             write_dataset(out, count, seed, on_progress=lambda done, total: show("synthetic phantoms", done, total))
         except FileExistsError as error:
             raise ConfigurationError(f"{out}: not empty.", hint="Name a new folder with --out.") from error
+        except OSError as error:
+            raise OutputUnavailable(
+                f"{out}: cannot be written ({error.strerror}).", hint="Free some space, and name a new folder."
+            ) from error
     print(out)
 
 

@@ -21,6 +21,9 @@ from oct_edge.labels import LABELS
 from oct_edge.scan import SUFFIXES
 from oct_trainer.phantom.dataset import COMMENT
 
+SPLIT_COLUMNS = ("path", "label", "patient", "split", "sha256")
+_DRAWS = 100
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -51,14 +54,15 @@ def read_dataset(root: Path, *, val_fraction: float = 0.15, seed: int = 0, limit
     `limit` keeps at most so many scans of each split, taken from the classes in turn.
 
     Raises:
-        DataSetError: no such folder, a file that does not follow the naming, or a class without training scans.
+        DataSetError: no such folder, a file that does not follow the naming, or a class that cannot be both trained on
+            and validated.
     """
     pool = [*_read_split(root, "train"), *_read_split(root, "val")]
     test = _read_split(root, "test")
     tested = {s.patient for s in test}
     free = [s for s in pool if s.patient not in tested]
     _require_classes(free, root)
-    held_out = _draw_patients(free, val_fraction, seed)
+    held_out = _draw_patients(free, val_fraction, seed, root)
     parts = {
         "train": [replace(s, split="train") for s in free if s.patient not in held_out],
         "val": [replace(s, split="val") for s in free if s.patient in held_out],
@@ -72,7 +76,7 @@ def write_split(samples: Iterable[Sample], sha256: Iterable[str], root: Path, pa
     """Write the split as CSV and return the SHA-256 of it: the identity of this data, in this split."""
     with path.open("w", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(("path", "label", "patient", "split", "sha256"))
+        rows.writerow(SPLIT_COLUMNS)
         for sample, digest in zip(samples, sha256, strict=True):
             name = sample.path.relative_to(root).as_posix()
             rows.writerow((name, LABELS[sample.label], sample.patient, sample.split, digest))
@@ -85,10 +89,9 @@ def patient_of(path: Path) -> str | None:
     return parts[1] if len(parts) >= 3 and parts[0].upper() in LABELS else None
 
 
-def are_phantoms(samples: Sequence[Sample]) -> bool:
-    """Whether the scans say of themselves, in their JPEG comment, that they are synthetic."""
-    with Image.open(samples[0].path) as image:
-        return bool(image.info.get("comment") == COMMENT.encode())
+def phantom_count(samples: Iterable[Sample]) -> int:
+    """How many of the scans say of themselves, in their JPEG comment, that they are synthetic."""
+    return sum(_is_phantom(sample.path) for sample in samples)
 
 
 def class_counts(samples: Iterable[Sample]) -> dict[str, int]:
@@ -98,9 +101,20 @@ def class_counts(samples: Iterable[Sample]) -> dict[str, int]:
     return counts
 
 
+def _is_phantom(path: Path) -> bool:
+    with Image.open(path) as image:
+        return bool(image.info.get("comment") == COMMENT.encode())
+
+
 def _read_split(root: Path, split: str) -> list[Sample]:
     folder = root / split
-    if not folder.is_dir():
+    try:
+        present = folder.is_dir()
+    except OSError as error:
+        raise DataSetError(
+            f"{folder}: cannot be read ({error.strerror}).", hint="Point --data at a folder that this user may read."
+        ) from error
+    if not present:
         if split == "train":
             raise DataSetError(
                 f"{root}: there is no `train` folder.",
@@ -135,8 +149,11 @@ def _require_classes(samples: Sequence[Sample], root: Path) -> None:
             )
 
 
-def _draw_patients(samples: Sequence[Sample], fraction: float, seed: int) -> set[str]:
-    """Patients to hold out, the same share of each class; a patient of two classes counts for the rarer one."""
+def _draw_patients(samples: Sequence[Sample], fraction: float, seed: int, root: Path) -> set[str]:
+    """Patients to hold out, the same share of each class; a patient of two classes counts for the rarer one.
+
+    A draw that leaves a class, whose patients counted for another, without scans on one side is drawn again.
+    """
     counts = class_counts(samples)
     classes: dict[str, set[int]] = defaultdict(set)
     for sample in samples:
@@ -145,7 +162,16 @@ def _draw_patients(samples: Sequence[Sample], fraction: float, seed: int) -> set
     for patient in sorted(classes):
         groups[min(classes[patient], key=lambda label: (counts[LABELS[label]], label))].append(patient)
     rng = random.Random(seed)
-    return {p for label in sorted(groups) for p in rng.sample(groups[label], _share(groups[label], fraction))}
+    for _ in range(_DRAWS):
+        held_out = {p for label in sorted(groups) for p in rng.sample(groups[label], _share(groups[label], fraction))}
+        sides = {(s.label, s.patient in held_out) for s in samples}
+        lacking = [name for label, name in enumerate(LABELS) if not {(label, False), (label, True)} <= sides]
+        if not lacking:
+            return held_out
+    raise DataSetError(
+        f"{root}: the last of {_DRAWS} draws left {', '.join(lacking)} without scans to train on or to validate with.",
+        hint="Patients of that class stand in other classes too; add scans of some who do not.",
+    )
 
 
 def _share(patients: Sequence[str], fraction: float) -> int:

@@ -1,8 +1,11 @@
 """Train one network by one recipe, and leave a run behind that says how good it is.
 
-A run is the folder `<out>/<network>/` with `model.keras` (the best epoch by validation loss), `metrics.json`,
+A run is the folder `<out>/<network>/` with `model.keras` (the epoch with the least validation loss), `metrics.json`,
 `history.csv`, `split.csv` (who was trained on, with hashes) and `predictions.csv`. A recipe's figures on `test` are
 computed once, after the choice of the epoch.
+
+The run appears when all of it is there (see `run_folder`). Until then its best weights so far are in
+`<out>/.<network>.partial/checkpoint.weights.h5`, where they outlive a failure, but not the next training.
 """
 
 import csv
@@ -17,15 +20,16 @@ import numpy as np
 import tensorflow as tf
 
 from oct_edge.labels import DISCLAIMER, LABELS
-from oct_edge.preprocess import PREPROCESSING, SIZE
+from oct_edge.preprocess import PREPROCESSING
 from oct_trainer.augment import augmenter
 from oct_trainer.batchnorm import restore_batch_norms, set_norm_momentum
-from oct_trainer.dataset import DataSet, are_phantoms, class_counts, write_split
+from oct_trainer.dataset import DataSet, class_counts, phantom_count, write_split
 from oct_trainer.metrics import summarise
-from oct_trainer.networks import NETWORKS, Network
+from oct_trainer.networks import NETWORKS
 from oct_trainer.pictures import Pictures, load_pictures
 from oct_trainer.progress import TrainingProgress
-from oct_trainer.recipes import Recipe, Stage
+from oct_trainer.recipes import Recipe
+from oct_trainer.run_folder import CHECKPOINT, new_run
 from oct_trainer.weights import apply_weights, base_of
 
 RESTORE_SCANS = 256
@@ -44,63 +48,67 @@ def train(
 ) -> Path:
     """Train and evaluate; returns the run folder.
 
-    `epochs` caps the epochs of each stage of the recipe; `weights` is as in `apply_weights`.
+    `epochs` caps those of the recipe; `weights` is as in `apply_weights`.
 
     Raises:
-        DataSetError, WeightsError: before any time is spent on training.
+        DataSetError, WeightsError, ConfigurationError: before any time is spent on training.
+        OutputUnavailable: the run cannot be written.
     """
     keras.utils.set_random_seed(seed)
-    run = out / network
-    run.mkdir(parents=True, exist_ok=True)
     parts = {name: load_pictures(data.split(name)) for name in ("train", "val", "test") if data.split(name)}
-    described = _describe_data(data, parts, run)
-    stages = [replace(stage, epochs=min(stage.epochs, epochs or stage.epochs)) for stage in recipe.stages]
-    model, start = _fit(NETWORKS[network], parts, recipe, stages, weights, run, seed)
-    _save_model(model, run / "model.keras")
-    record = {
-        "schema": SCHEMA,
-        "network": network,
-        "classes": list(LABELS),
-        "preprocessing": PREPROCESSING,
-        "recipe": asdict(recipe) | {"stages": [asdict(stage) for stage in stages]},
-        "seed": seed,
-        "weights": start,
-        "parameters": model.count_params(),
-        "data": described,
-        "metrics": _evaluate(model, parts, run),
-        "software": {"tensorflow": tf.__version__, "keras": keras.__version__, "numpy": np.__version__},
-        "disclaimer": DISCLAIMER,
-    }
-    (run / "metrics.json").write_text(json.dumps(record, indent=2) + "\n")
-    return run
+    recipe = replace(recipe, epochs=min(recipe.epochs, epochs or recipe.epochs))
+    model = NETWORKS[network].build(scaling=recipe.scaling, shrink=recipe.shrink)
+    start = apply_weights(model, weights)
+    with new_run(out, network) as run:
+        described = _describe_data(data, parts, run)
+        _fit(model, parts, recipe, start["kind"], run, seed)
+        model.save(run / "model.keras")
+        record = {
+            "schema": SCHEMA,
+            "network": network,
+            "classes": list(LABELS),
+            "preprocessing": PREPROCESSING,
+            "recipe": asdict(recipe),
+            "seed": seed,
+            "weights": start,
+            "parameters": model.count_params(),
+            "data": described,
+            "metrics": _evaluate(model, parts, run),
+            "software": {"tensorflow": tf.__version__, "keras": keras.__version__, "numpy": np.__version__},
+            "disclaimer": DISCLAIMER,
+        }
+        (run / "metrics.json").write_text(json.dumps(record, indent=2) + "\n")
+    return out / network
 
 
 def _fit(
-    network: Network,
+    model: keras.Model,
     parts: dict[str, Pictures],
     recipe: Recipe,
-    stages: list[Stage],
-    weights: str,
+    start: str,
     run: Path,
     seed: int,
-) -> tuple[keras.Model, dict[str, Any]]:
-    """The trained model at full size, and where its weights started from."""
-    model = network.build(scaling=recipe.scaling)
-    start = apply_weights(model, weights)
+) -> None:
+    set_norm_momentum(model, recipe.norm_momentum)
     if recipe.fine_tune:
         _open_base(model, parts["train"])
     scans, patients = len(parts["train"].grey), len(set(parts["train"].patients))
-    print(f"{network.name}: {scans} scans of {patients} patients, from weights: {start['kind']}", file=sys.stderr)
+    print(f"{model.name}: {scans} scans of {patients} patients, from weights: {start}", file=sys.stderr)
     steps = -(-scans // recipe.batch)
-    (run / "history.csv").unlink(missing_ok=True)
-    with TrainingProgress(network.name, sum(stage.epochs for stage in stages), steps) as progress:
-        for number, stage in enumerate(stages):
-            shrunk = network.build(scaling=recipe.scaling, size=SIZE // stage.shrink) if stage.shrink > 1 else model
-            shrunk.set_weights(model.get_weights())
-            set_norm_momentum(shrunk, recipe.norm_momentum)
-            _fit_stage(shrunk, parts, recipe, stage, steps, [progress, *_callbacks(recipe, run)], seed + number)
-            model.set_weights(shrunk.get_weights())
-    return model, start
+    model.compile(
+        optimizer=_optimizer(recipe, steps),
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
+        metrics=["accuracy"],
+    )
+    with TrainingProgress(model.name, recipe.epochs, steps) as progress:
+        model.fit(
+            _stream(parts["train"], recipe, seed),
+            validation_data=_batches(parts["val"]),
+            epochs=recipe.epochs,
+            callbacks=[progress, *_callbacks(recipe, run)],
+            shuffle=False,
+            verbose=0,
+        )
 
 
 def _open_base(model: keras.Model, pictures: Pictures) -> None:
@@ -110,41 +118,17 @@ def _open_base(model: keras.Model, pictures: Pictures) -> None:
         return
     chosen = np.random.default_rng(0).permutation(len(pictures.grey))[:RESTORE_SCANS]
     pixels = np.repeat(pictures.grey[chosen, :, :, None], 3, axis=3).astype(np.float32)
-    restore_batch_norms(base, np.asarray(model.get_layer("rescaling")(pixels)))
+    restore_batch_norms(base, keras.Model(model.input, model.get_layer("rescaling").output).predict(pixels, verbose=0))
     base.trainable = True
 
 
-def _fit_stage(
-    model: keras.Model,
-    parts: dict[str, Pictures],
-    recipe: Recipe,
-    stage: Stage,
-    steps: int,
-    callbacks: list[Any],
-    seed: int,
-) -> None:
-    model.compile(
-        optimizer=_optimizer(recipe, stage, steps),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
-        metrics=["accuracy"],
-    )
-    model.fit(
-        _stream(parts["train"], recipe, stage, seed),
-        validation_data=_batches(parts["val"], stage.shrink),
-        epochs=stage.epochs,
-        callbacks=callbacks,
-        shuffle=False,
-        verbose=0,
-    )
-
-
-def _optimizer(recipe: Recipe, stage: Stage, steps: int) -> Any:
-    rate: Any = stage.learning_rate
+def _optimizer(recipe: Recipe, steps: int) -> Any:
+    rate: Any = recipe.learning_rate
     if recipe.cosine:
-        total = stage.epochs * steps
+        total = recipe.epochs * steps
         warmup = min(steps, total // 4)
         rate = keras.optimizers.schedules.CosineDecay(
-            stage.learning_rate / 100, total - warmup, warmup_target=stage.learning_rate, warmup_steps=warmup
+            recipe.learning_rate / 100, total - warmup, warmup_target=recipe.learning_rate, warmup_steps=warmup
         )
     if recipe.optimizer == "adamw":
         return keras.optimizers.AdamW(rate, weight_decay=1e-4)
@@ -157,7 +141,7 @@ def _callbacks(recipe: Recipe, run: Path) -> list[Any]:
         keras.callbacks.CSVLogger(str(run / "history.csv"), append=True),
         keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True),
         keras.callbacks.ModelCheckpoint(
-            str(run / "checkpoint.weights.h5"),
+            str(run / CHECKPOINT),
             monitor="val_loss",
             save_best_only=True,
             save_weights_only=True,
@@ -168,7 +152,7 @@ def _callbacks(recipe: Recipe, run: Path) -> list[Any]:
     return callbacks
 
 
-def _stream(pictures: Pictures, recipe: Recipe, stage: Stage, seed: int) -> Any:
+def _stream(pictures: Pictures, recipe: Recipe, seed: int) -> Any:
     """Shuffled, augmented batches: pixels float32 `[b, s, s, 3]` in 0..255, one-hot labels, sample weights."""
     augment = augmenter(recipe.augmentation, seed)
     columns = (
@@ -177,21 +161,14 @@ def _stream(pictures: Pictures, recipe: Recipe, stage: Stage, seed: int) -> Any:
         _sample_weights(pictures, recipe),
     )
     stream = tf.data.Dataset.from_tensor_slices(columns).shuffle(len(pictures.grey), seed=seed).batch(recipe.batch)
-    stream = stream.map(lambda grey, label, weight: (_pixels(augment(grey), stage.shrink), label, weight))
+    stream = stream.map(lambda grey, label, weight: (tf.repeat(augment(grey), 3, axis=3), label, weight))
     return stream.prefetch(2)
 
 
-def _batches(pictures: Pictures, shrink: int = 1) -> Any:
+def _batches(pictures: Pictures) -> Any:
     columns = (pictures.grey[..., None], np.eye(len(LABELS), dtype=np.float32)[pictures.labels])
     stream = tf.data.Dataset.from_tensor_slices(columns).batch(32)
-    return stream.map(lambda grey, label: (_pixels(tf.cast(grey, tf.float32), shrink), label)).prefetch(2)
-
-
-def _pixels(grey: Any, shrink: int) -> Any:
-    """float32 `[b, s, s, 1]` to `[b, s/shrink, s/shrink, 3]`."""
-    if shrink > 1:
-        grey = tf.nn.avg_pool2d(grey, shrink, shrink, "VALID")
-    return tf.repeat(grey, 3, axis=3)
+    return stream.map(lambda grey, label: (tf.repeat(tf.cast(grey, tf.float32), 3, axis=3), label)).prefetch(2)
 
 
 def _sample_weights(pictures: Pictures, recipe: Recipe) -> np.ndarray:
@@ -220,20 +197,16 @@ def _evaluate(model: keras.Model, parts: dict[str, Pictures], run: Path) -> dict
 
 
 def _describe_data(data: DataSet, parts: dict[str, Pictures], run: Path) -> dict[str, Any]:
+    """Writes the split; returns what `metrics.json` says of the data."""
     digests = [digest for part in parts.values() for digest in part.sha256]
     samples = [sample for part in parts.values() for sample in part.samples]
+    phantoms = {name: phantom_count(part.samples) for name, part in parts.items()}
     return {
         "name": data.root.resolve().name,
         "split_sha256": write_split(samples, digests, data.root, run / "split.csv"),
         "scans": {name: class_counts(part.samples) for name, part in parts.items()},
         "patients": {name: len(set(part.patients)) for name, part in parts.items()},
         "withheld_scans": data.withheld,
-        "phantoms": are_phantoms(samples),
+        "phantoms": any(phantoms.values()),
+        "phantom_scans": phantoms,
     }
-
-
-def _save_model(model: keras.Model, path: Path) -> None:
-    partial = path.with_name("partial.keras")
-    model.save(partial)
-    partial.replace(path)
-    (path.parent / "checkpoint.weights.h5").unlink(missing_ok=True)

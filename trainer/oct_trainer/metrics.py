@@ -1,10 +1,14 @@
 """Figures from predictions, with the uncertainty that few patients leave.
 
 Scans of one patient are not independent, so every 95 % interval resamples patients, not scans (percentile bootstrap).
+Where every scan is right, or every one wrong, resampling sees no spread at all; the interval is then the exact binomial
+one (Clopper & Pearson 1934) for as many trials as there are patients.
 All functions take `labels` int `[n]` and `predicted` int `[n]`, indices into `LABELS`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -67,10 +71,17 @@ def patient_resamples(labels: np.ndarray, predicted: np.ndarray, patients: np.nd
     return np.tensordot(draws, per_patient, axes=1)
 
 
-def estimate(value: float, resampled: np.ndarray) -> Estimate:
-    """The value with the 2.5 and 97.5 percentiles of its resamples, leaving out those that lack the class."""
+def estimate(value: float, resampled: np.ndarray, patients: int) -> Estimate:
+    """The value with the 2.5 and 97.5 percentiles of its resamples, leaving out those that lack the class.
+
+    `patients` is the number of those that the value is measured on.
+    """
     known = resampled[~np.isnan(resampled)]
     low, high = np.percentile(known, (2.5, 97.5)) if len(known) else (np.nan, np.nan)
+    if value == low == high == 1:
+        low = 0.025 ** (1 / patients)
+    elif value == low == high == 0:
+        high = 1 - 0.025 ** (1 / patients)
     return Estimate(float(value), float(low), float(high))
 
 
@@ -79,18 +90,30 @@ def summarise(labels: np.ndarray, predicted: np.ndarray, patients: np.ndarray) -
     matrix = confusion_matrix(labels, predicted)
     resampled = patient_resamples(labels, predicted, patients)
 
-    def figure(metric: Any) -> dict[str, float | None]:
-        return estimate(metric(matrix), metric(resampled)).to_dict()
+    def figure(metric: Callable[[np.ndarray], np.ndarray], measured_on: np.ndarray) -> dict[str, float | None]:
+        support = len(np.unique(patients[measured_on]))
+        return estimate(float(metric(matrix)), metric(resampled), support).to_dict()
 
+    everyone = np.ones(len(labels), bool)
     return {
         "scans": len(labels),
         "patients": len(np.unique(patients)),
-        "accuracy": figure(accuracy),
-        "balanced_accuracy": figure(balanced_accuracy),
-        "sensitivity": {name: figure(lambda m, i=i: sensitivity(m)[..., i]) for i, name in enumerate(LABELS)},
-        "specificity": {name: figure(lambda m, i=i: specificity(m)[..., i]) for i, name in enumerate(LABELS)},
+        "accuracy": figure(accuracy, everyone),
+        "balanced_accuracy": figure(balanced_accuracy, everyone),
+        "sensitivity": {n: figure(partial(_of, sensitivity, i), labels == i) for i, n in enumerate(LABELS)},
+        "specificity": {n: figure(partial(_of, specificity, i), labels != i) for i, n in enumerate(LABELS)},
         "confusion_matrix": matrix.tolist(),
     }
+
+
+def detection(truth: np.ndarray, called: np.ndarray, patients: np.ndarray) -> dict[str, dict[str, float | None]]:
+    """Sensitivity and specificity of a yes-or-no answer; `truth` and `called` are bool `[n]`."""
+    summary = summarise(np.where(truth, 0, 1), np.where(called, 0, 1), patients)
+    return {name: summary[name][LABELS[0]] for name in ("sensitivity", "specificity")}
+
+
+def _of(metric: Callable[[np.ndarray], np.ndarray], label: int, matrix: np.ndarray) -> np.ndarray:
+    return metric(matrix)[..., label]
 
 
 def _diagonal(matrix: np.ndarray) -> np.ndarray:

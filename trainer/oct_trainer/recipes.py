@@ -8,28 +8,22 @@ from oct_trainer.networks import Scaling
 
 
 @dataclass(frozen=True)
-class Stage:
-    """Some epochs on pictures shrunk by a whole factor: fully convolutional networks learn most of it cheaply."""
-
-    epochs: int
-    learning_rate: float
-    shrink: int = 1
-
-
-@dataclass(frozen=True)
 class Recipe:
     """Everything that decides a training besides data, starting weights and seed.
 
-    `fine_tune` trains the pre-trained base too, after its batch norms were restored; `balance` weighs scans by
-    1/sqrt(scans of the class) and 1/sqrt(scans of the patient); `patience` stops after so many epochs without a better
-    validation loss (None: never); `plateau` is the article's ReduceLROnPlateau. `norm_momentum` is
-    that of the batch norms: at Keras' 0.99 their running statistics lag 500 steps behind, ten epochs of small data.
+    `scaling` and `shrink` are what the network does to its pixels first; `fine_tune` trains the pre-trained base too,
+    after its batch norms were restored; `balance` weighs scans by 1/sqrt(scans of the class) and 1/sqrt(scans of the
+    patient); `patience` stops after so many epochs without a better validation loss (None: never); `plateau` is the
+    article's ReduceLROnPlateau; `norm_momentum` is that of the batch norms: at Keras' 0.99 their running statistics lag
+    500 steps behind, ten epochs of small data.
     """
 
     name: str
-    stages: tuple[Stage, ...]
+    epochs: int
+    learning_rate: float
     augmentation: Augmentation
     scaling: Scaling = "unit"
+    shrink: int = 1
     optimizer: Literal["adam", "adamw"] = "adam"
     cosine: bool = False
     fine_tune: bool = False
@@ -44,14 +38,15 @@ class Recipe:
 _PHYSICAL = Augmentation(rotation=10, shift=0.1, zoom=0.15, gain=0.25, speckle=0.15, fill="wedges")
 
 ARTICLE = {
-    "mobilenet": Recipe("article", (Stage(10, 1e-3),), Augmentation(rotation=20, shift=0.2)),
-    "compact": Recipe("article", (Stage(10, 1e-3),), Augmentation(rotation=30, shift=0.3), plateau=True),
+    "mobilenet": Recipe("article", 10, 1e-3, Augmentation(rotation=20, shift=0.2)),
+    "compact": Recipe("article", 10, 1e-3, Augmentation(rotation=30, shift=0.3), plateau=True),
 }
 
 BEST = {
     "mobilenet": Recipe(
         "best",
-        (Stage(12, 3e-4),),
+        12,
+        3e-4,
         _PHYSICAL,
         scaling="symmetric",
         optimizer="adamw",
@@ -63,8 +58,10 @@ BEST = {
     ),
     "compact": Recipe(
         "best",
-        (Stage(16, 1e-3, shrink=2), Stage(5, 5e-4)),
-        replace(_PHYSICAL, speckle=0.1),
+        30,
+        2e-3,
+        replace(_PHYSICAL, speckle=0.05),
+        shrink=2,
         optimizer="adamw",
         cosine=True,
         balance=True,

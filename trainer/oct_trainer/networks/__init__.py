@@ -25,10 +25,14 @@ class Network:
     trainable: int
     accuracy: float
 
-    def build(self, *, scaling: Scaling = "unit", size: int = 224) -> "keras.Model":
-        """The untrained network, with the article's layers trainable and no others. Imports TensorFlow."""
+    def build(self, *, scaling: Scaling = "unit", shrink: int = 1) -> "keras.Model":
+        """The untrained network, with the article's layers trainable and no others. Imports TensorFlow.
+
+        `shrink` averages squares of so many pixels behind the input: no weight more or less, and a network of small
+        receptive field sees more of the retina at once.
+        """
         make: Callable[..., keras.Model] = import_module(f"oct_trainer.networks.{self.name}").build
-        return make(scaling, size)
+        return make(scaling, shrink)
 
 
 NETWORKS = {

@@ -9,9 +9,9 @@ from oct_trainer.networks import Scaling
 from oct_trainer.networks.layers import answer, pixels
 
 
-def build(scaling: Scaling, size: int) -> keras.Model:
-    """558,916 parameters, 557,636 trainable. Fully convolutional up to the pooling, so `size` changes no weight."""
-    inputs, x = pixels(scaling, size)
+def build(scaling: Scaling, shrink: int) -> keras.Model:
+    """558,916 parameters, 557,636 trainable, whatever `shrink` is: it is fully convolutional up to the pooling."""
+    inputs, x = pixels(scaling, shrink)
     for block, (filters, convolutions) in enumerate(((64, 2), (128, 2)), start=1):
         for _ in range(convolutions):
             x = _convolution(x, filters)

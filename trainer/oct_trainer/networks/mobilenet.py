@@ -9,10 +9,10 @@ from oct_trainer.networks.layers import answer, pixels
 BASE = "mobilenet_base"
 
 
-def build(scaling: Scaling, size: int) -> keras.Model:
+def build(scaling: Scaling, shrink: int) -> keras.Model:
     """5,854,916 parameters, 2,626,052 trainable; the base is frozen, with its batch norms in inference mode."""
-    inputs, x = pixels(scaling, size)
-    base = keras.applications.MobileNet(input_shape=(size, size, 3), include_top=False, weights=None, name=BASE)
+    inputs, x = pixels(scaling, shrink)
+    base = keras.applications.MobileNet(input_shape=x.shape[1:], include_top=False, weights=None, name=BASE)
     base.trainable = False
     x = layers.GlobalAveragePooling2D(name="embedding")(base(x))
     for i, units in enumerate((1024, 1024, 512)):

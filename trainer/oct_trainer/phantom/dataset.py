@@ -61,8 +61,9 @@ def write_dataset(
 ) -> int:
     """Writes `count` synthetic phantoms under `out` and returns how many that were.
 
-    Classes differ by one scan at most, and each has at least one scan in either split. `on_progress` is told
-    after each scan how many are done, of how many. Raises ValueError for a count under 8 or a fraction that is
+    Classes differ by one scan at most. Each has at least one scan in either split, and in a set of 12 or more two
+    patients in `train`, so that one can be held out. `on_progress` is told after each scan how many are done, of how
+    many. Raises ValueError for a count under 8 or a fraction that is
     not between 0 and 1, FileExistsError for a folder that is not empty.
     """
     if count < 2 * len(LABELS):
@@ -88,18 +89,19 @@ def _plan(count: int, seed: int, test_fraction: float) -> Iterator[_Scan]:
     for index, label in enumerate(LABELS):
         total = count // len(LABELS) + (index < count % len(LABELS))
         test = min(max(round(total * test_fraction), 1), total - 1)
-        for split, wanted in (("train", total - test), ("test", test)):
-            for scans in _patients(wanted, rng):
+        for split, wanted, at_least in (("train", total - test, 2), ("test", test, 1)):
+            for scans in _patients(wanted, at_least, rng):
                 patient += 1
                 eye = int(rng.integers(0, 2**62))
                 for number in range(1, scans + 1):
                     yield _Scan(label, patient, number, split, eye, int(rng.integers(0, 2**62)))
 
 
-def _patients(scans: int, rng: np.random.Generator) -> Iterator[int]:
-    """How many scans each patient has, until there are enough."""
+def _patients(scans: int, at_least: int, rng: np.random.Generator) -> Iterator[int]:
+    """How many scans each patient has, until there are enough; `at_least` so many patients, if the scans suffice."""
+    most = max(scans - at_least + 1, 1)
     while scans > 0:
-        share = min(int(rng.integers(1, _SCANS_A_PATIENT + 1)), scans)
+        share = min(int(rng.integers(1, _SCANS_A_PATIENT + 1)), scans, most)
         scans -= share
         yield share
 

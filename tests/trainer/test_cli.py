@@ -1,0 +1,43 @@
+"""`oct-train` as it is typed: what it refuses, in how many lines."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.mark.parametrize("command", [("compact", "--data", "data"), ("phantoms", "--count", "12")])
+def test_a_folder_that_cannot_be_written_is_said_at_once(
+    tmp_path: Path, run_command: Command, command: tuple[str, ...]
+) -> None:
+    (tmp_path / "file").touch()
+    for out in (tmp_path / "file", "/proc/nowhere"):
+        done = run_command("oct-train", *command, "--out", out)
+        assert done.returncode == 69
+        assert done.stderr.splitlines()[0].startswith(f"error [output_unavailable]: {out}: cannot be written")
+        assert "--out" in done.stderr.splitlines()[1]
+        assert len(done.stderr.splitlines()) == 2
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+@pytest.mark.parametrize("command", [("compact", "--data", "data"), ("phantoms", "--count", "12")])
+def test_a_seed_that_numpy_does_not_take_is_refused(
+    tmp_path: Path, run_command: Command, command: tuple[str, ...], seed: int
+) -> None:
+    done = run_command("oct-train", *command, "--out", tmp_path, "--seed", seed)
+    assert done.returncode == 2
+    assert "--seed" in done.stderr
+
+
+@pytest.mark.tf
+def test_an_error_is_two_lines_without_the_chat_of_tensorflow(tmp_path: Path, run_command: Command) -> None:
+    pytest.importorskip("tensorflow")
+    done = run_command("oct-train", "compact", "--data", tmp_path / "nowhere", "--out", tmp_path)
+    assert done.returncode == 1
+    lines = done.stderr.splitlines()
+    assert lines[0].startswith("error [data_set]:")
+    assert "--data" in lines[1]
+    assert len(lines) == 2

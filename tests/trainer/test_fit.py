@@ -1,0 +1,136 @@
+"""What a training leaves behind, on a network small enough to train in a second, and once for real."""
+
+import csv
+import hashlib
+import json
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from oct_trainer.dataset import DataSet, read_dataset
+from oct_trainer.networks import NETWORKS
+from oct_trainer.phantom import write_dataset
+
+keras = pytest.importorskip("keras")
+from oct_trainer import fit  # noqa: E402
+from oct_trainer.recipes import ARTICLE, BEST  # noqa: E402
+from oct_trainer.run_folder import CONTENT  # noqa: E402
+
+pytestmark = pytest.mark.tf
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+FIVE_EPOCHS = replace(BEST["compact"], epochs=5)
+
+
+@dataclass(frozen=True)
+class Tiny:
+    """Stands in for the compact network: four numbers a class."""
+
+    name: str = "compact"
+
+    def build(self, *, scaling: str = "unit", shrink: int = 1):
+        from oct_trainer.networks.layers import answer, pixels
+
+        inputs, x = pixels(scaling, shrink)
+        return keras.Model(inputs, answer(keras.layers.GlobalAveragePooling2D(name="embedding")(x)), name="compact")
+
+
+@pytest.fixture(autouse=True)
+def tiny(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(NETWORKS, "compact", Tiny())
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> DataSet:
+    root = tmp_path_factory.mktemp("data") / "phantoms"
+    write_dataset(root, 16, seed=3)
+    return read_dataset(root)
+
+
+def train(data: DataSet, out: Path, **options: int) -> Path:
+    return fit.train("compact", data, out, FIVE_EPOCHS, weights="none", **options)
+
+
+def test_a_run_is_complete_and_knows_its_split(data: DataSet, tmp_path: Path) -> None:
+    run = train(data, tmp_path)
+    assert run == tmp_path / "compact"
+    assert {path.name for path in run.iterdir()} == CONTENT
+    record = json.loads((run / "metrics.json").read_text())["data"]
+    assert record["split_sha256"] == hashlib.sha256((run / "split.csv").read_bytes()).hexdigest()
+    assert record["phantoms"] is True
+    assert record["phantom_scans"] == {name: len(data.split(name)) for name in ("train", "val", "test")}
+
+
+def test_the_history_has_a_row_for_every_epoch(data: DataSet, tmp_path: Path) -> None:
+    run = train(data, tmp_path)
+    rows = list(csv.DictReader((run / "history.csv").read_text().splitlines()))
+    assert [row["epoch"] for row in rows] == ["0", "1", "2", "3", "4"]
+
+
+def test_a_training_that_fails_leaves_the_run_before_as_it_was(
+    data: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = train(data, tmp_path, epochs=1)
+    before = {path.name: path.read_bytes() for path in run.iterdir()}
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("the power went")
+
+    monkeypatch.setattr(fit, "_evaluate", fail)
+    with pytest.raises(RuntimeError, match="power"):
+        train(read_dataset(data.root, seed=1), tmp_path, epochs=1)
+    assert {path.name: path.read_bytes() for path in run.iterdir()} == before
+    partial = tmp_path / ".compact.partial"
+    assert str(partial / "checkpoint.weights.h5") in capsys.readouterr().err
+    Tiny().build().load_weights(partial / "checkpoint.weights.h5")
+
+
+def test_the_data_are_looked_at_before_what_an_earlier_training_left_is_cleared(data: DataSet, tmp_path: Path) -> None:
+    left = tmp_path / ".compact.partial" / "checkpoint.weights.h5"
+    left.parent.mkdir()
+    left.touch()
+    from oct_edge.errors import WeightsError
+
+    with pytest.raises(WeightsError):
+        fit.train("compact", data, tmp_path, FIVE_EPOCHS, weights=str(tmp_path / "nowhere"))
+    assert left.exists()
+
+
+@pytest.mark.parametrize("network", ["mobilenet", "compact"])
+def test_the_articles_recipe_stops_early_and_keeps_the_best(tmp_path: Path, network: str) -> None:
+    callbacks = {type(callback).__name__: callback for callback in fit._callbacks(ARTICLE[network], tmp_path)}
+    stopping = callbacks["EarlyStopping"]
+    assert (stopping.monitor, stopping.patience, stopping.restore_best_weights) == ("val_loss", 3, True)
+    checkpoint = callbacks["ModelCheckpoint"]
+    assert (checkpoint.monitor, checkpoint.save_best_only) == ("val_loss", True)
+    assert ("ReduceLROnPlateau" in callbacks) == (network == "compact")
+
+
+def test_the_articles_compact_recipe_lowers_its_rate_on_a_plateau(tmp_path: Path) -> None:
+    callbacks = {type(callback).__name__: callback for callback in fit._callbacks(ARTICLE["compact"], tmp_path)}
+    plateau = callbacks["ReduceLROnPlateau"]
+    assert (plateau.monitor, plateau.factor, plateau.patience, plateau.min_delta) == ("val_loss", 0.2, 3, 1e-5)
+
+
+@pytest.mark.slow
+def test_both_networks_train_on_real_scans_by_the_articles_recipe(
+    oct2017: Path, tmp_path: Path, run_command: Command
+) -> None:
+    weights = oct2017.parent / "weights"
+    if not weights.is_dir():
+        pytest.skip("needs the weights in ../shared/data/weights")
+    options = ("--recipe", "article", "--epochs", 1, "--limit", 16, "--weights", weights)
+    done = run_command("oct-train", "all", "--data", oct2017, "--out", tmp_path, *options)
+    assert done.returncode == 0, done.stderr
+    records = {name: json.loads((tmp_path / name / "metrics.json").read_text()) for name in ("mobilenet", "compact")}
+    assert {name: record["weights"]["kind"] for name, record in records.items()} == {
+        "mobilenet": "imagenet",
+        "compact": "none",
+    }
+    for record in records.values():
+        assert record["recipe"]["name"] == "article"
+        assert record["data"]["phantoms"] is False
+        assert record["data"]["phantom_scans"] == {"train": 0, "val": 0, "test": 0}

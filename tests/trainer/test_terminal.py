@@ -1,0 +1,41 @@
+"""What reaches stderr: one line an epoch in a log file, and nothing of what TensorFlow says to itself."""
+
+import os
+import warnings
+
+import pytest
+
+from oct_trainer.terminal import silenced
+
+
+def test_nothing_from_inside_is_heard_and_everything_after(capfd: pytest.CaptureFixture[str]) -> None:
+    with silenced(2):
+        os.write(2, b"chat from C++\n")
+        warnings.warn("chat from Python", stacklevel=1)
+        print("an answer")
+    os.write(2, b"an error\n")
+    heard = capfd.readouterr()
+    assert heard.err == "an error\n"
+    assert heard.out == "an answer\n"
+
+
+def test_an_exception_passes_and_ends_the_silence(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ZeroDivisionError), silenced(1, 2):
+        os.write(1 // 0, b"chat\n")
+    os.write(1, b"out\n")
+    os.write(2, b"err\n")
+    assert capfd.readouterr() == ("out\n", "err\n")
+
+
+@pytest.mark.tf
+def test_a_log_file_gets_one_line_an_epoch(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("keras")
+    from oct_trainer.progress import TrainingProgress
+
+    with TrainingProgress("compact", total=2, steps=3) as progress:
+        for epoch in range(2):
+            for step in range(3):
+                progress.on_train_batch_end(step, {"loss": 1.0, "accuracy": 0.5})
+            progress.on_epoch_end(epoch, {"loss": 1.0, "val_loss": 0.25})
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [f"compact epoch {n}/2: loss 1.0000  val_loss 0.2500" for n in (1, 2)]

@@ -1,0 +1,114 @@
+"""Where a run lives, and how it gets there: whole or not at all.
+
+    <out>/<network>/            the finished run, all of `CONTENT`
+    <out>/.<network>.partial/   a training under way, or what is left of one: its best weights so far (`CHECKPOINT`)
+    <out>/.<network>.old/       the run before, for the moment in which the new one takes its place
+
+A new run is trained in the partial folder, locked against a second training, and renamed when it is complete. Killed
+at any moment, this leaves the run before or the new one whole, and `find_run` finds it. No TensorFlow.
+"""
+
+import fcntl
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from oct_edge.errors import ConfigurationError, OutputUnavailable
+from oct_edge.files import make_folder
+
+CONTENT = frozenset({"model.keras", "metrics.json", "history.csv", "split.csv", "predictions.csv"})
+CHECKPOINT = "checkpoint.weights.h5"
+
+
+def find_run(runs: Path, network: str) -> Path | None:
+    """The folder of the finished run of this network, where there is one."""
+    places = (runs / network, _old(runs, network))
+    return next((place for place in places if (place / "model.keras").is_file()), None)
+
+
+@contextmanager
+def new_run(out: Path, network: str) -> Iterator[Path]:
+    """An empty folder to train into, which becomes the run of the network when the block ends well.
+
+    When it fails, the run before stays what it was, and a checkpoint stays in the partial folder until the next
+    training of the network; stderr says where.
+
+    Raises:
+        ConfigurationError: another training of the network is under way there, or something that is no run would be
+            replaced.
+        OutputUnavailable: the block or the renaming could not write.
+    """
+    run, partial, old = out / network, out / f".{network}.partial", _old(out, network)
+    make_folder(partial)
+    try:
+        with _locked(partial):
+            _tidy(run, partial, old)
+            try:
+                yield partial
+            except BaseException:
+                _tell_what_is_left(partial)
+                raise
+            (partial / CHECKPOINT).unlink(missing_ok=True)
+            if run.exists():
+                run.rename(old)
+            partial.rename(run)
+            shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        raise _unavailable(out, error) from error
+
+
+def _old(out: Path, network: str) -> Path:
+    return out / f".{network}.old"
+
+
+def _unavailable(folder: Path, error: OSError) -> OutputUnavailable:
+    return OutputUnavailable(
+        f"{folder}: cannot be written ({error.strerror or error}).",
+        hint="Name a folder with --out that this user may write to, on a disk with free space.",
+    )
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConfigurationError(
+                f"{folder}: another training writes there now.", hint="Wait for it, or name another folder with --out."
+            ) from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _tidy(run: Path, partial: Path, old: Path) -> None:
+    """Finish an exchange that was cut short, and start afresh."""
+    if not run.exists() and old.exists():
+        old.rename(run)
+    if not _may_be_replaced(run):
+        raise ConfigurationError(
+            f"{run}: holds something that is not of a run, and would be replaced.",
+            hint="Move it away, or name another folder with --out.",
+        )
+    if old.exists():
+        shutil.rmtree(old)
+    for path in partial.iterdir():
+        path.unlink()
+
+
+def _may_be_replaced(run: Path) -> bool:
+    if run.is_symlink() or not run.is_dir():
+        return not os.path.lexists(run)
+    return {path.name for path in run.iterdir()} <= CONTENT
+
+
+def _tell_what_is_left(partial: Path) -> None:
+    if (partial / CHECKPOINT).exists():
+        print(f"Not finished. The best weights so far: {partial / CHECKPOINT}", file=sys.stderr)
+    else:
+        shutil.rmtree(partial, ignore_errors=True)
