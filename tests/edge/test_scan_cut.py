@@ -31,10 +31,11 @@ def test_cut_real_scans_are_refused_and_whole_ones_are_not(oct2017: Path) -> Non
     assert all(read_scan(path).pixels.ndim == 2 for path in paths)
 
 
-@pytest.mark.parametrize("border", [0, 255])
-def test_black_and_white_borders_are_no_damage(border: int) -> None:
+@pytest.mark.parametrize("border", [0, 5, 128, 255])
+@pytest.mark.parametrize("options", [{"quality": 90}, {"quality": 30}, {"progressive": True}], ids=str)
+def test_borders_of_one_grey_are_no_damage(border: int, options: dict[str, int]) -> None:
     pixels = np.random.default_rng(0).integers(20, 200, (496, 512), np.uint8)
     pixels[400:] = border
     buffer = BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=90)
+    Image.fromarray(pixels).save(buffer, "JPEG", **options)
     assert decode_scan(buffer.getvalue(), "bordered.jpeg").pixels.shape == (496, 512)

@@ -53,7 +53,7 @@ def test_the_readme_gives_the_figures_of_the_cards() -> None:
     readme = (ROOT / "README.md").read_text()
     for name in bundled_models():
         for kind, splits in open_bundle(name).card["metrics"].items():
-            row = next(line for line in readme.splitlines() if line.startswith(f"| `{name}`") and kind in line)
+            row = next(line for line in readme.splitlines() if line.startswith(f"| `{name}` | {kind} |"))
             for split in ("val", "test"):
                 for figure in ("accuracy", "balanced_accuracy"):
                     value, low, high = (splits[split][figure][key] for key in ("value", "low", "high"))
