@@ -1,6 +1,6 @@
 """Samples become arrays, through the very functions the device uses."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +26,7 @@ class Pictures:
     sha256: tuple[str, ...]
 
 
-def load_pictures(samples: Sequence[Sample], on_progress: Callable[[int, int], None] | None = None) -> Pictures:
+def load_pictures(samples: Sequence[Sample]) -> Pictures:
     """Read and preprocess all samples; about 50 kB of memory a scan.
 
     Raises:
@@ -43,7 +43,5 @@ def load_pictures(samples: Sequence[Sample], on_progress: Callable[[int, int], N
             ) from error
         grey[i] = to_grey(scan)
         digests.append(scan.sha256)
-        if on_progress:
-            on_progress(i + 1, len(samples))
     labels = np.array([s.label for s in samples], np.int64)
     return Pictures(tuple(samples), grey, labels, np.array([s.patient for s in samples]), tuple(digests))

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from PIL import Image
 
+from oct_edge.labels import LABELS
 from oct_trainer.phantom.dataset import COMMENT
 from oct_trainer.phantom.draw import Phantom, render
 
-SEEDS = {"CNV": (7001, 7002), "DME": (7001, 7002), "DRUSEN": (7001, 7002), "NORMAL": (7001, 7002)}
+SEEDS = (7001, 7002)
 QUALITY = 90
 
 
@@ -20,8 +21,8 @@ def samples() -> dict[str, Phantom]:
     """File name to phantom."""
     return {
         f"phantom-{label}-{number}.jpeg": render(label, seed)
-        for label, seeds in SEEDS.items()
-        for number, seed in enumerate(seeds, start=1)
+        for label in LABELS
+        for number, seed in enumerate(SEEDS, start=1)
     }
 
 
