@@ -24,6 +24,7 @@
         ├── DataSetError                      the folder is not a usable data set
         ├── WeightsError                      starting weights are missing or do not fit
         ├── RunError                          a training run is missing, incomplete or of another kind
+        ├── OutOfMemory                       a batch, or the data, does not fit into memory
         ├── CalibrationError                  the calibration set cannot give the input scale of the contract
         └── GateFailed                        the int8 model is not as good as its float parent
 
@@ -205,6 +206,12 @@ class RunError(WorkstationError):
 
     code = "run"
     hint = "Train again with the `oct-train` of this version, and name its --out."
+
+
+class OutOfMemory(WorkstationError):
+    """A batch does not fit into the memory of the device, or the data not into that of the machine."""
+
+    code = "out_of_memory"
 
 
 class CalibrationError(WorkstationError):

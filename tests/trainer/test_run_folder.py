@@ -9,7 +9,7 @@ import pytest
 
 from oct_edge.errors import ConfigurationError, OutputUnavailable
 from oct_edge.files import make_folder
-from oct_trainer.run_folder import CHECKPOINT, CONTENT, find_run, new_run
+from oct_trainer.run_folder import CONTENT, STATE, find_run, new_run
 
 TRAIN = """
 import sys
@@ -61,7 +61,7 @@ def marks(out: Path) -> set[str]:
 
 def test_a_run_is_found_when_it_is_complete_and_not_before(tmp_path: Path) -> None:
     with new_run(tmp_path, "compact") as run:
-        for name in CONTENT | {CHECKPOINT}:
+        for name in CONTENT | {STATE}:
             (run / name).touch()
         assert find_run(tmp_path, "compact") is None
     assert find_run(tmp_path, "compact") == tmp_path / "compact"
@@ -70,16 +70,16 @@ def test_a_run_is_found_when_it_is_complete_and_not_before(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("failure", [ValueError, KeyboardInterrupt])
-def test_a_training_that_fails_leaves_the_run_before_and_says_where_its_weights_are(
+def test_a_training_that_fails_leaves_the_run_before_and_says_where_its_epochs_are(
     tmp_path: Path, failure: type[BaseException], capsys: pytest.CaptureFixture[str]
 ) -> None:
     train(tmp_path, "old")
     with pytest.raises(failure):
-        fail(tmp_path, failure(), CHECKPOINT)
+        fail(tmp_path, failure(), STATE)
     run = tmp_path / ".compact.partial"
     assert marks(tmp_path) == {"old"}
-    assert str(run / CHECKPOINT) in capsys.readouterr().err
-    assert (run / CHECKPOINT).is_file()
+    assert str(run) in capsys.readouterr().err
+    assert (run / STATE).is_file()
     train(tmp_path, "new")
     assert marks(tmp_path) == {"new"}
     assert not run.exists()
@@ -117,10 +117,10 @@ def test_a_kill_at_any_step_leaves_the_old_or_the_new_run_whole(tmp_path: Path) 
 
 def test_a_second_training_of_the_network_is_refused(tmp_path: Path) -> None:
     with new_run(tmp_path, "compact") as run:
-        (run / CHECKPOINT).touch()
+        (run / STATE).touch()
         with pytest.raises(ConfigurationError, match="another training"), new_run(tmp_path, "compact"):
             pass
-        assert (run / CHECKPOINT).exists()
+        assert (run / STATE).exists()
         with new_run(tmp_path, "mobilenet"):
             pass
 

@@ -1,17 +1,17 @@
 """Train one network by one recipe, and leave a run behind that says how good it is.
 
-A run is the folder `<out>/<network>/` with `model.keras` (the epoch with the least validation loss), `metrics.json`,
-`history.csv`, `split.csv` (who was trained on, with hashes) and `predictions.csv`. A recipe's figures on `test` are
-computed once, after the choice of the epoch.
+A run is the folder `<out>/<network>/` with `model.keras`, `metrics.json`, `history.csv`, `split.csv` (who was trained
+on, with hashes) and `predictions.csv`. Its figures on `test` are computed once, after everything is chosen.
 
-The run appears when all of it is there (see `run_folder`). Until then its best weights so far are in
-`<out>/.<network>.partial/checkpoint.weights.h5`, where they outlive a failure, but not the next training.
+The run appears when all of it is there (see `run_folder`). Until then every finished epoch is kept in
+`<out>/.<network>.partial/`, and the same command goes on from the last one (see `checkpoints`).
 """
 
 import csv
 import json
 import sys
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +21,42 @@ import tensorflow as tf
 
 from oct_edge.labels import DISCLAIMER, LABELS
 from oct_edge.preprocess import PREPROCESSING
-from oct_trainer.augment import augmenter
 from oct_trainer.batchnorm import restore_batch_norms, set_norm_momentum
+from oct_trainer.checkpoints import Checkpoints
 from oct_trainer.dataset import DataSet, class_counts, phantom_count, write_split
+from oct_trainer.machine import Machine, find_machine, memory_guarded
 from oct_trainer.metrics import summarise
 from oct_trainer.networks import NETWORKS
 from oct_trainer.pictures import Pictures, load_pictures
 from oct_trainer.progress import TrainingProgress
 from oct_trainer.recipes import Recipe
-from oct_trainer.run_folder import CHECKPOINT, new_run
+from oct_trainer.run_folder import new_run
+from oct_trainer.stream import batches, predict, steps_per_epoch, training_stream
 from oct_trainer.weights import apply_weights, base_of
 
 RESTORE_SCANS = 256
 SCHEMA = "oct-edge/run@1"
+
+
+@dataclass(frozen=True)
+class Task:
+    """One training. `weights` is as in `apply_weights`; `tensorboard` is a folder for its logs, or None."""
+
+    network: str
+    recipe: Recipe
+    weights: str
+    seed: int = 0
+    tensorboard: Path | None = None
+
+    def settings(self, data: dict[str, Any]) -> dict[str, Any]:
+        """What has to be the same for an interrupted training to be gone on with."""
+        return {
+            "recipe": asdict(self.recipe),
+            "weights": self.weights,
+            "seed": self.seed,
+            "data": data["split_sha256"],
+            "preprocessing": PREPROCESSING,
+        }
 
 
 def train(
@@ -45,70 +68,110 @@ def train(
     weights: str,
     epochs: int | None = None,
     seed: int = 0,
+    restart: bool = False,
+    tensorboard: Path | None = None,
+    machine: Machine | None = None,
 ) -> Path:
     """Train and evaluate; returns the run folder.
 
-    `epochs` caps those of the recipe; `weights` is as in `apply_weights`.
+    `epochs` caps those of the recipe; `weights` is as in `apply_weights`; `restart` discards an unfinished training.
 
     Raises:
         DataSetError, WeightsError, ConfigurationError: before any time is spent on training.
-        OutputUnavailable: the run cannot be written.
+        OutOfMemory: says what to lower.
+        OutputUnavailable: the run cannot be written; the epochs before are kept.
     """
-    keras.utils.set_random_seed(seed)
-    parts = {name: load_pictures(data.split(name)) for name in ("train", "val", "test") if data.split(name)}
-    recipe = replace(recipe, epochs=min(recipe.epochs, epochs or recipe.epochs))
-    model = NETWORKS[network].build(scaling=recipe.scaling, shrink=recipe.shrink)
-    start = apply_weights(model, weights)
-    with new_run(out, network) as run:
-        described = _describe_data(data, parts, run)
-        _fit(model, parts, recipe, start["kind"], run, seed)
-        model.save(run / "model.keras")
-        record = {
-            "schema": SCHEMA,
-            "network": network,
-            "classes": list(LABELS),
-            "preprocessing": PREPROCESSING,
-            "recipe": asdict(recipe),
-            "seed": seed,
-            "weights": start,
-            "parameters": model.count_params(),
-            "data": described,
-            "metrics": _evaluate(model, parts, run),
-            "software": {"tensorflow": tf.__version__, "keras": keras.__version__, "numpy": np.__version__},
-            "disclaimer": DISCLAIMER,
-        }
-        (run / "metrics.json").write_text(json.dumps(record, indent=2) + "\n")
+    task = Task(network, replace(recipe, epochs=min(recipe.epochs, epochs or recipe.epochs)), weights, seed, tensorboard)
+    with memory_guarded(recipe.batch):
+        keras.utils.set_random_seed(seed)
+        parts = {name: load_pictures(data.split(name)) for name in ("train", "val", "test") if data.split(name)}
+        machine = machine or find_machine()
+        with machine.building():
+            model = _build(task)
+            start = apply_weights(model, weights)
+        with new_run(out, network, restart=restart) as run:
+            described = _describe_data(data, parts, run)
+            with machine.building():
+                history = _fit(model, parts, task, task.settings(described), run, machine)
+            finished = _in_float32(model, task)
+            finished.save(run / "model.keras")
+            _write_history(history, run / "history.csv")
+            record = {
+                "schema": SCHEMA,
+                "network": network,
+                "classes": list(LABELS),
+                "preprocessing": PREPROCESSING,
+                "recipe": asdict(task.recipe),
+                "seed": seed,
+                "weights": start,
+                "parameters": finished.count_params(),
+                "data": described,
+                "metrics": _evaluate(finished, parts, run),
+                "software": {"tensorflow": tf.__version__, "keras": keras.__version__, "numpy": np.__version__},
+                "disclaimer": DISCLAIMER,
+            }
+            (run / "metrics.json").write_text(json.dumps(record, indent=2) + "\n")
     return out / network
+
+
+def _build(task: Task) -> keras.Model:
+    return NETWORKS[task.network].build(scaling=task.recipe.scaling, shrink=task.recipe.shrink)
+
+
+def _in_float32(model: keras.Model, task: Task) -> keras.Model:
+    """The same weights in a network of plain float32, whatever machine they were trained on."""
+    plain = _build(task)
+    plain.set_weights(model.get_weights())
+    return plain
 
 
 def _fit(
     model: keras.Model,
     parts: dict[str, Pictures],
-    recipe: Recipe,
-    start: str,
+    task: Task,
+    settings: dict[str, Any],
     run: Path,
-    seed: int,
-) -> None:
+    machine: Machine,
+) -> list[dict[str, float]]:
+    """Train in place; returns a row of figures an epoch."""
+    recipe = task.recipe
     set_norm_momentum(model, recipe.norm_momentum)
     if recipe.fine_tune:
         _open_base(model, parts["train"])
     scans, patients = len(parts["train"].grey), len(set(parts["train"].patients))
-    print(f"{model.name}: {scans} scans of {patients} patients, from weights: {start}", file=sys.stderr)
-    steps = -(-scans // recipe.batch)
+    steps = steps_per_epoch(scans, recipe)
+    _compile(model, recipe, steps, machine)
+    callbacks = _callbacks(task)
+    checkpoints = Checkpoints(run, settings, callbacks, task.seed)
+    checkpoints.restore(model)
+    first = checkpoints.first_epoch
+    print(f"{model.name}: {scans} scans of {patients} patients, {_beginning(first, task.weights)}", file=sys.stderr)
+    if not checkpoints.stopped:
+        with TrainingProgress(model.name, recipe.epochs, steps, first) as progress:
+            model.fit(
+                training_stream(parts["train"], recipe, task.seed, first),
+                validation_data=batches(parts["val"]),
+                initial_epoch=first,
+                epochs=recipe.epochs,
+                steps_per_epoch=steps,
+                callbacks=[progress, *callbacks, checkpoints],
+                shuffle=False,
+                verbose=0,
+            )
+    return checkpoints.history
+
+
+def _beginning(first: int, weights: str) -> str:
+    return f"going on after epoch {first}" if first else f"from weights: {weights}"
+
+
+def _compile(model: keras.Model, recipe: Recipe, steps: int, machine: Machine) -> None:
     model.compile(
         optimizer=_optimizer(recipe, steps),
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
         metrics=["accuracy"],
+        jit_compile=machine.jit,
     )
-    with TrainingProgress(model.name, recipe.epochs, steps) as progress:
-        model.fit(
-            _stream(parts["train"], recipe, seed),
-            validation_data=_batches(parts["val"]),
-            epochs=recipe.epochs,
-            callbacks=[progress, *_callbacks(recipe, run)],
-            shuffle=False,
-            verbose=0,
-        )
 
 
 def _open_base(model: keras.Model, pictures: Pictures) -> None:
@@ -135,50 +198,24 @@ def _optimizer(recipe: Recipe, steps: int) -> Any:
     return keras.optimizers.Adam(rate)
 
 
-def _callbacks(recipe: Recipe, run: Path) -> list[Any]:
-    patience = 10**6 if recipe.patience is None else recipe.patience
-    callbacks: list[Any] = [
-        keras.callbacks.CSVLogger(str(run / "history.csv"), append=True),
-        keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True),
-        keras.callbacks.ModelCheckpoint(
-            str(run / CHECKPOINT),
-            monitor="val_loss",
-            save_best_only=True,
-            save_weights_only=True,
-        ),
-    ]
+def _callbacks(task: Task) -> list[Any]:
+    recipe, callbacks = task.recipe, []
+    if recipe.patience is not None:
+        callbacks.append(
+            keras.callbacks.EarlyStopping("val_loss", patience=recipe.patience, restore_best_weights=True)
+        )
     if recipe.plateau:
         callbacks.append(keras.callbacks.ReduceLROnPlateau(factor=0.2, patience=3, min_delta=1e-5))
+    if task.tensorboard is not None:
+        callbacks.append(keras.callbacks.TensorBoard(str(task.tensorboard / task.network), write_graph=False))
     return callbacks
 
 
-def _stream(pictures: Pictures, recipe: Recipe, seed: int) -> Any:
-    """Shuffled, augmented batches: pixels float32 `[b, s, s, 3]` in 0..255, one-hot labels, sample weights."""
-    augment = augmenter(recipe.augmentation, seed)
-    columns = (
-        pictures.grey,
-        np.eye(len(LABELS), dtype=np.float32)[pictures.labels],
-        _sample_weights(pictures, recipe),
-    )
-    stream = tf.data.Dataset.from_tensor_slices(columns).shuffle(len(pictures.grey), seed=seed).batch(recipe.batch)
-    stream = stream.map(lambda grey, label, weight: (tf.repeat(augment(grey), 3, axis=3), label, weight))
-    return stream.prefetch(2)
-
-
-def _batches(pictures: Pictures) -> Any:
-    columns = (pictures.grey[..., None], np.eye(len(LABELS), dtype=np.float32)[pictures.labels])
-    stream = tf.data.Dataset.from_tensor_slices(columns).batch(32)
-    return stream.map(lambda grey, label: (tf.repeat(tf.cast(grey, tf.float32), 3, axis=3), label)).prefetch(2)
-
-
-def _sample_weights(pictures: Pictures, recipe: Recipe) -> np.ndarray:
-    """float32 `[n]` with mean 1."""
-    if not recipe.balance:
-        return np.ones(len(pictures.labels), np.float32)
-    per_class = np.bincount(pictures.labels, minlength=len(LABELS))[pictures.labels]
-    _, index, scans = np.unique(pictures.patients, return_inverse=True, return_counts=True)
-    weights = 1 / np.sqrt(per_class * scans[index])
-    return (weights / weights.mean()).astype(np.float32)
+def _write_history(rows: Sequence[dict[str, float]], path: Path) -> None:
+    with path.open("w", newline="") as file:
+        table = csv.DictWriter(file, rows[0], lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
 
 
 def _evaluate(model: keras.Model, parts: dict[str, Pictures], run: Path) -> dict[str, Any]:
@@ -189,7 +226,7 @@ def _evaluate(model: keras.Model, parts: dict[str, Pictures], run: Path) -> dict
         for name, pictures in parts.items():
             if name == "train":
                 continue
-            scores = model.predict(_batches(pictures), verbose=0)
+            scores = predict(model, pictures)
             figures[name] = summarise(pictures.labels, scores.argmax(1), pictures.patients)
             for sample, row in zip(pictures.samples, scores, strict=True):
                 rows.writerow((name, sample.path.name, LABELS[sample.label], *(f"{p:.5f}" for p in row)))

@@ -9,12 +9,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 
 class TrainingProgress(keras.callbacks.Callback):
-    """Shows `total` epochs of `steps` steps on stderr, over however many calls of `fit` they are spread."""
+    """Shows `total` epochs of `steps` steps on stderr, of which `done` are behind."""
 
-    def __init__(self, title: str, total: int, steps: int) -> None:
+    def __init__(self, title: str, total: int, steps: int, done: int = 0) -> None:
         super().__init__()
-        self.title, self.total, self.steps = title, total, steps
-        self.done = 0
+        self.title, self.total, self.done = title, total, done
         self.bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -24,7 +23,7 @@ class TrainingProgress(keras.callbacks.Callback):
             console=Console(stderr=True),
             disable=not sys.stderr.isatty(),
         )
-        self.task = self.bar.add_task(title, total=total * steps, figures="")
+        self.task = self.bar.add_task(title, total=total * steps, completed=done * steps, figures="")
 
     def __enter__(self) -> "TrainingProgress":
         self.bar.start()

@@ -1,7 +1,7 @@
 """Where a run lives, and how it gets there: whole or not at all.
 
     <out>/<network>/            the finished run, all of `CONTENT`
-    <out>/.<network>.partial/   a training under way, or what is left of one: its best weights so far (`CHECKPOINT`)
+    <out>/.<network>.partial/   a training under way, or what is left of one to go on with (`STATE`, see `checkpoints`)
     <out>/.<network>.old/       the run before, for the moment in which the new one takes its place
 
 A new run is trained in the partial folder, locked against a second training, and renamed when it is complete. Killed
@@ -20,7 +20,7 @@ from oct_edge.errors import ConfigurationError, OutputUnavailable
 from oct_edge.files import make_folder
 
 CONTENT = frozenset({"model.keras", "metrics.json", "history.csv", "split.csv", "predictions.csv"})
-CHECKPOINT = "checkpoint.weights.h5"
+STATE = "state.json"
 
 
 def find_run(runs: Path, network: str) -> Path | None:
@@ -30,11 +30,11 @@ def find_run(runs: Path, network: str) -> Path | None:
 
 
 @contextmanager
-def new_run(out: Path, network: str) -> Iterator[Path]:
-    """An empty folder to train into, which becomes the run of the network when the block ends well.
+def new_run(out: Path, network: str, *, restart: bool = False) -> Iterator[Path]:
+    """A folder to train into, which becomes the run of the network when the block ends well.
 
-    When it fails, the run before stays what it was, and a checkpoint stays in the partial folder until the next
-    training of the network; stderr says where.
+    It is empty, or with `restart` emptied, or holds what an interrupted training left. When the block fails, the run
+    before stays what it was, and what the training has kept stays for the next one; stderr says so.
 
     Raises:
         ConfigurationError: another training of the network is under way there, or something that is no run would be
@@ -45,13 +45,13 @@ def new_run(out: Path, network: str) -> Iterator[Path]:
     make_folder(partial)
     try:
         with _locked(partial):
-            _tidy(run, partial, old)
+            _tidy(run, partial, old, restart)
             try:
                 yield partial
             except BaseException:
                 _tell_what_is_left(partial)
                 raise
-            (partial / CHECKPOINT).unlink(missing_ok=True)
+            _empty(partial, CONTENT)
             if run.exists():
                 run.rename(old)
             partial.rename(run)
@@ -86,8 +86,8 @@ def _locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _tidy(run: Path, partial: Path, old: Path) -> None:
-    """Finish an exchange that was cut short, and start afresh."""
+def _tidy(run: Path, partial: Path, old: Path, restart: bool) -> None:
+    """Finish an exchange that was cut short, and keep only what a training can go on with."""
     if not run.exists() and old.exists():
         old.rename(run)
     if not _may_be_replaced(run):
@@ -97,8 +97,14 @@ def _tidy(run: Path, partial: Path, old: Path) -> None:
         )
     if old.exists():
         shutil.rmtree(old)
-    for path in partial.iterdir():
-        path.unlink()
+    if restart or not (partial / STATE).exists():
+        _empty(partial)
+
+
+def _empty(folder: Path, keep: frozenset[str] = frozenset()) -> None:
+    for path in folder.iterdir():
+        if path.name not in keep:
+            path.unlink()
 
 
 def _may_be_replaced(run: Path) -> bool:
@@ -108,7 +114,7 @@ def _may_be_replaced(run: Path) -> bool:
 
 
 def _tell_what_is_left(partial: Path) -> None:
-    if (partial / CHECKPOINT).exists():
-        print(f"Not finished. The best weights so far: {partial / CHECKPOINT}", file=sys.stderr)
+    if (partial / STATE).exists():
+        print(f"Not finished: {partial} holds the epochs so far. The same command goes on from there.", file=sys.stderr)
     else:
         shutil.rmtree(partial, ignore_errors=True)
