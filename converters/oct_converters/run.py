@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from oct_edge.labels import LABELS
 from oct_edge.preprocess import PREPROCESSING
 from oct_trainer.dataset import SPLIT_COLUMNS, Sample
 from oct_trainer.fit import SCHEMA
-from oct_trainer.pictures import Pictures, load_pictures
+from oct_trainer.layout import SPLITS, root_of
+from oct_trainer.pictures import Pictures, load_parts
 from oct_trainer.run_folder import find_run
 
-_SAME_DATA = "Name the data folder of the training with --data, unchanged."
+_SAME_DATA = "Name the data of the training with --data, the same folder or CSV, unchanged."
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,16 +84,22 @@ def _require_record(folder: Path, record: Any, network: str, split: bytes) -> No
 
 
 def _rows(folder: Path, split: bytes) -> list[dict[str, str]]:
-    header, *lines = [tuple(line) for line in csv.reader(split.decode(errors="replace").splitlines())] or [()]
+    text = StringIO(split.decode(errors="replace"), newline="")
+    header, *lines = [tuple(line) for line in csv.reader(text)] or [()]
     rows = [dict(zip(header, line, strict=False)) for line in lines if len(line) == len(SPLIT_COLUMNS)]
-    if header != SPLIT_COLUMNS or len(rows) != len(lines) or any(row["label"] not in LABELS for row in rows):
+    if header != SPLIT_COLUMNS or len(rows) != len(lines) or not all(_is_known(row) for row in rows):
         raise RunError(f"{folder / 'split.csv'}: not rows of {', '.join(SPLIT_COLUMNS)} with labels of this version.")
     return rows
 
 
+def _is_known(row: dict[str, str]) -> bool:
+    return row["label"] in LABELS and row["split"] in SPLITS
+
+
 def _pictures(rows: list[dict[str, str]], data: Path) -> dict[str, Pictures]:
     try:
-        missing = [row["path"] for row in rows if not (data / row["path"]).is_file()]
+        root = root_of(data)
+        missing = [row["path"] for row in rows if not (root / row["path"]).is_file()]
     except OSError as error:
         raise RunError(f"{data}: cannot be read ({error.strerror}).", hint=_SAME_DATA) from error
     if missing:
@@ -99,30 +107,27 @@ def _pictures(rows: list[dict[str, str]], data: Path) -> dict[str, Pictures]:
             f"{data}: {len(missing)} of the {len(rows)} scans of the run are not there, first {missing[0]}.",
             hint=_SAME_DATA,
         )
-    pictures = {}
-    for split in ("train", "val", "test"):
-        chosen = [row for row in rows if row["split"] == split]
-        if chosen:
-            pictures[split] = _loaded(chosen, data)
-    return pictures
+    return _loaded(rows, root)
 
 
-def _loaded(rows: list[dict[str, str]], data: Path) -> Pictures:
+def _loaded(rows: list[dict[str, str]], root: Path) -> dict[str, Pictures]:
+    samples = [_sample(row, root) for row in rows]
     try:
-        pictures = load_pictures([_sample(row, data) for row in rows])
+        parts = load_parts(samples)
     except DataSetError as error:
         raise RunError(error.message, hint=_SAME_DATA) from error
-    for row, digest in zip(rows, pictures.sha256, strict=True):
-        if row["sha256"] != digest:
-            raise RunError(
-                f"{data / row['path']}: not the file that the run was trained with (SHA-256 differs).",
-                hint=_SAME_DATA,
-            )
-    return pictures
+    trained_with = {sample.path: row["sha256"] for sample, row in zip(samples, rows, strict=True)}
+    for part in parts.values():
+        for sample, digest in zip(part.samples, part.sha256, strict=True):
+            if trained_with[sample.path] != digest:
+                raise RunError(
+                    f"{sample.path}: not the file that the run was trained with (SHA-256 differs).", hint=_SAME_DATA
+                )
+    return parts
 
 
-def _sample(row: dict[str, str], data: Path) -> Sample:
-    return Sample(data / row["path"], LABELS.index(row["label"]), row["patient"], row["split"])
+def _sample(row: dict[str, str], root: Path) -> Sample:
+    return Sample(root / row["path"], LABELS.index(row["label"]), row["patient"], row["split"])
 
 
 def _reason(error: Exception) -> str:

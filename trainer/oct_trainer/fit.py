@@ -26,7 +26,7 @@ from oct_trainer.batchnorm import restore_batch_norms, set_norm_momentum
 from oct_trainer.dataset import DataSet, class_counts, phantom_count, write_split
 from oct_trainer.metrics import summarise
 from oct_trainer.networks import NETWORKS
-from oct_trainer.pictures import Pictures, load_pictures
+from oct_trainer.pictures import Pictures, load_parts
 from oct_trainer.progress import TrainingProgress
 from oct_trainer.recipes import Recipe
 from oct_trainer.run_folder import CHECKPOINT, new_run
@@ -55,7 +55,7 @@ def train(
         OutputUnavailable: the run cannot be written.
     """
     keras.utils.set_random_seed(seed)
-    parts = {name: load_pictures(data.split(name)) for name in ("train", "val", "test") if data.split(name)}
+    parts = load_parts(data.samples)
     recipe = replace(recipe, epochs=min(recipe.epochs, epochs or recipe.epochs))
     model = NETWORKS[network].build(scaling=recipe.scaling, shrink=recipe.shrink)
     start = apply_weights(model, weights)
@@ -206,7 +206,7 @@ def _describe_data(data: DataSet, parts: dict[str, Pictures], run: Path) -> dict
         "split_sha256": write_split(samples, digests, data.root, run / "split.csv"),
         "scans": {name: class_counts(part.samples) for name, part in parts.items()},
         "patients": {name: len(set(part.patients)) for name, part in parts.items()},
-        "withheld_scans": data.withheld,
+        "leak": asdict(data.leak) if data.leak else None,
         "phantoms": any(phantoms.values()),
         "phantom_scans": phantoms,
     }
