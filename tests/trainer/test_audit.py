@@ -14,7 +14,7 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -261,6 +261,7 @@ def test_an_audit_needs_no_tensorflow(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 60), st.data())
 def test_the_tail_is_that_of_the_hypergeometric_distribution(population: int, data: st.DataObject) -> None:
     successes, draws = (data.draw(st.integers(0, population)) for _ in range(2))

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oct_edge.errors import DataSetError
@@ -101,6 +101,7 @@ def test_a_csv_that_is_none_is_refused_with_the_place_and_the_cure(table: Path, 
     assert caught.value.hint
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(WORDS, st.sampled_from(LABELS), WORDS, st.sampled_from(("", *SPLITS))),
