@@ -1,11 +1,8 @@
 """A trainer's run, read back: the model, its record, and the very scans it was trained and held out on."""
 
-import csv
-import hashlib
-import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +10,10 @@ import keras
 
 from oct_edge.errors import DataSetError, RunError
 from oct_edge.labels import LABELS
-from oct_edge.preprocess import PREPROCESSING
-from oct_trainer.dataset import SPLIT_COLUMNS, Sample
-from oct_trainer.fit import SCHEMA
-from oct_trainer.layout import SPLITS, root_of
+from oct_trainer.dataset import Sample
+from oct_trainer.layout import root_of
 from oct_trainer.pictures import Pictures, load_parts
+from oct_trainer.run import FinishedRun, first_line, read_finished_run
 from oct_trainer.run_folder import find_run
 
 _SAME_DATA = "Name the data of the training with --data, the same folder or CSV, unchanged."
@@ -56,47 +52,25 @@ def read_run(folder: Path, data: Path) -> Run:
     """
     try:
         before = folder.stat()
-        record = json.loads((folder / "metrics.json").read_text())
-        split = (folder / "split.csv").read_bytes()
+        finished = read_finished_run(folder)
         model = keras.saving.load_model(folder / "model.keras", compile=False)
         replaced = not os.path.samestat(before, folder.stat())
+    except RunError:
+        raise
     except Exception as error:
-        raise RunError(f"{folder}: not a finished run ({_reason(error)}).") from error
+        raise RunError(f"{folder}: not a finished run ({first_line(error)}).") from error
     if replaced:
         raise RunError(f"{folder}: a training replaced it while it was read.", hint="Start again.")
-    _require_record(folder, record, model.name, split)
-    return Run(record["network"], model, record, _pictures(_rows(folder, split), data))
+    _require_network(finished, model.name)
+    return Run(finished.network, model, finished.record, _pictures(finished.split, data))
 
 
-def _require_record(folder: Path, record: Any, network: str, split: bytes) -> None:
-    """Raise `RunError` unless this is the record of a run of this version, of this network and of this split."""
-    if not isinstance(record, dict) or not isinstance(record.get("data"), dict):
-        raise RunError(f"{folder / 'metrics.json'}: not the record of a run.")
-    expected = {"schema": SCHEMA, "network": network, "classes": list(LABELS), "preprocessing": PREPROCESSING}
-    for key, value in expected.items():
-        if record.get(key) != value:
-            raise RunError(f"{folder}: {key} is {record.get(key)!r}, not {value!r}.", hint="Train it again.")
-    if record["data"].get("split_sha256") != hashlib.sha256(split).hexdigest():
-        raise RunError(
-            f"{folder}: split.csv is not the split that metrics.json is about (SHA-256 differs).",
-            hint="Train it again: who was trained on is not known for sure.",
-        )
+def _require_network(run: FinishedRun, network: str) -> None:
+    if run.network != network:
+        raise RunError(f"{run.folder}: network is {run.network!r}, not {network!r}.", hint="Train it again.")
 
 
-def _rows(folder: Path, split: bytes) -> list[dict[str, str]]:
-    text = StringIO(split.decode(errors="replace"), newline="")
-    header, *lines = [tuple(line) for line in csv.reader(text)] or [()]
-    rows = [dict(zip(header, line, strict=False)) for line in lines if len(line) == len(SPLIT_COLUMNS)]
-    if header != SPLIT_COLUMNS or len(rows) != len(lines) or not all(_is_known(row) for row in rows):
-        raise RunError(f"{folder / 'split.csv'}: not rows of {', '.join(SPLIT_COLUMNS)} with labels of this version.")
-    return rows
-
-
-def _is_known(row: dict[str, str]) -> bool:
-    return row["label"] in LABELS and row["split"] in SPLITS
-
-
-def _pictures(rows: list[dict[str, str]], data: Path) -> dict[str, Pictures]:
+def _pictures(rows: Sequence[dict[str, str]], data: Path) -> dict[str, Pictures]:
     try:
         root = root_of(data)
         missing = [row["path"] for row in rows if not (root / row["path"]).is_file()]
@@ -110,7 +84,7 @@ def _pictures(rows: list[dict[str, str]], data: Path) -> dict[str, Pictures]:
     return _loaded(rows, root)
 
 
-def _loaded(rows: list[dict[str, str]], root: Path) -> dict[str, Pictures]:
+def _loaded(rows: Sequence[dict[str, str]], root: Path) -> dict[str, Pictures]:
     samples = [_sample(row, root) for row in rows]
     try:
         parts = load_parts(samples)
@@ -128,7 +102,3 @@ def _loaded(rows: list[dict[str, str]], root: Path) -> dict[str, Pictures]:
 
 def _sample(row: dict[str, str], root: Path) -> Sample:
     return Sample(root / row["path"], LABELS.index(row["label"]), row["patient"], row["split"])
-
-
-def _reason(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

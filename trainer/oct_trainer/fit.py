@@ -8,7 +8,6 @@ The run appears when all of it is there (see `run_folder`). Until then its best 
 `<out>/.<network>.partial/checkpoint.weights.h5`, where they outlive a failure, but not the next training.
 """
 
-import csv
 import json
 import sys
 from dataclasses import asdict, replace
@@ -24,16 +23,17 @@ from oct_edge.preprocess import PREPROCESSING
 from oct_trainer.augment import augmenter
 from oct_trainer.batchnorm import restore_batch_norms, set_norm_momentum
 from oct_trainer.dataset import DataSet, class_counts, phantom_count, write_split
-from oct_trainer.metrics import summarise
 from oct_trainer.networks import NETWORKS
 from oct_trainer.pictures import Pictures, load_parts
+from oct_trainer.predict import predict
+from oct_trainer.predictions import measure, write_predictions
 from oct_trainer.progress import TrainingProgress
 from oct_trainer.recipes import Recipe
+from oct_trainer.run import SCHEMA
 from oct_trainer.run_folder import CHECKPOINT, new_run
 from oct_trainer.weights import apply_weights, base_of
 
 RESTORE_SCANS = 256
-SCHEMA = "oct-edge/run@1"
 
 
 def train(
@@ -73,7 +73,7 @@ def train(
             "weights": start,
             "parameters": model.count_params(),
             "data": described,
-            "metrics": _evaluate(model, parts, run),
+            "metrics": _evaluate(model, parts, run, data.root),
             "software": {"tensorflow": tf.__version__, "keras": keras.__version__, "numpy": np.__version__},
             "disclaimer": DISCLAIMER,
         }
@@ -181,19 +181,10 @@ def _sample_weights(pictures: Pictures, recipe: Recipe) -> np.ndarray:
     return (weights / weights.mean()).astype(np.float32)
 
 
-def _evaluate(model: keras.Model, parts: dict[str, Pictures], run: Path) -> dict[str, Any]:
-    figures = {}
-    with (run / "predictions.csv").open("w", newline="") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(("split", "path", "label", *LABELS))
-        for name, pictures in parts.items():
-            if name == "train":
-                continue
-            scores = model.predict(_batches(pictures), verbose=0)
-            figures[name] = summarise(pictures.labels, scores.argmax(1), pictures.patients)
-            for sample, row in zip(pictures.samples, scores, strict=True):
-                rows.writerow((name, sample.path.name, LABELS[sample.label], *(f"{p:.5f}" for p in row)))
-    return figures
+def _evaluate(model: keras.Model, parts: dict[str, Pictures], run: Path, root: Path) -> dict[str, Any]:
+    held_out = {name: predict(model, part, root) for name, part in parts.items() if name != "train"}
+    write_predictions(run / "predictions.csv", held_out)
+    return measure(held_out)
 
 
 def _describe_data(data: DataSet, parts: dict[str, Pictures], run: Path) -> dict[str, Any]:
