@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 from dataclasses import dataclass
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,19 @@ class FinishedRun:
         """
         return read_predictions(self.folder / "predictions.csv")
 
+    def history(self) -> dict[str, list[float]]:
+        """The columns of `history.csv`, a number an epoch; NaN for what is none.
+
+        Raises:
+            RunError: the file cannot be read.
+        """
+        path = self.folder / "history.csv"
+        try:
+            rows = list(csv.DictReader(path.read_text().splitlines()))
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise RunError(f"{path}: cannot be read ({first_line(error)}).") from error
+        return {name: [_number(row.get(name)) for row in rows] for name in (rows[0] if rows else ()) if name}
+
 
 def read_finished_run(folder: Path) -> FinishedRun:
     """The run in `folder`.
@@ -55,6 +69,13 @@ def read_finished_run(folder: Path) -> FinishedRun:
 def first_line(error: Exception) -> str:
     """What an error of a library has to say, in a line."""
     return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _number(text: str | None) -> float:
+    try:
+        return float(text or "nan")
+    except ValueError:
+        return nan
 
 
 def _require_record(folder: Path, record: Any, split: bytes) -> None:

@@ -31,7 +31,7 @@ def draw_predictions(part: Predictions, figures: Mapping[str, Any]) -> dict[str,
         return {name: to_svg(figure) for name, figure in drawn.items()}
 
 
-def draw_history(history: Mapping[str, list[float]]) -> str:
-    """SVG of loss and accuracy over the epochs."""
+def draw_history(history: Mapping[str, list[float]]) -> dict[str, str]:
+    """SVG of `loss` and `accuracy` over the epochs; `history` as in `FinishedRun.history`."""
     with styled():
-        return to_svg(history_plot(history))
+        return {name: to_svg(history_plot(history, name)) for name in ("loss", "accuracy")}

@@ -7,7 +7,7 @@ from matplotlib.patches import Rectangle
 
 from oct_edge.labels import LABELS
 from oct_trainer.metrics import confusion_matrix
-from oct_trainer.plots.style import BLUE, INK, new_figure
+from oct_trainer.plots.style import INK, SHADE, new_figure
 from oct_trainer.predictions import Predictions
 
 _DARK = 0.5  # share from which on the shade needs white letters
@@ -16,7 +16,7 @@ _DARK = 0.5  # share from which on the shade needs white letters
 def confusion_plot(part: Predictions) -> Figure:
     matrix = confusion_matrix(part.labels, part.predicted)
     share = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
-    figure, (axes,) = new_figure()
+    figure, axes = new_figure()
     for row, column in np.ndindex(matrix.shape):
         _shade(axes, row, column, float(share[row, column]))
         _count(axes, row, column, int(matrix[row, column]), float(share[row, column]))
@@ -31,7 +31,7 @@ def confusion_plot(part: Predictions) -> Figure:
 
 def _shade(axes: Axes, row: int, column: int, share: float) -> None:
     corner = (column - 0.48, row - 0.48)
-    axes.add_patch(Rectangle(corner, 0.96, 0.96, facecolor=BLUE, alpha=0.05 + 0.95 * share, edgecolor="none"))
+    axes.add_patch(Rectangle(corner, 0.96, 0.96, facecolor=SHADE, alpha=0.05 + 0.95 * share, edgecolor="none"))
 
 
 def _count(axes: Axes, row: int, column: int, count: int, share: float) -> None:

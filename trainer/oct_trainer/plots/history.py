@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -12,15 +11,9 @@ from oct_trainer.plots.style import BLUE, FAINT, RED, new_figure
 _LINES = (("", "training", RED, "-"), ("val_", "validation", BLUE, (0, (5, 1.5))))
 
 
-def history_plot(history: Mapping[str, list[float]]) -> Figure:
-    """`history` are the columns of `history.csv`, each with a number an epoch."""
-    figure, panels = new_figure(2, width=8.0, height=2.9)
-    for axes, name in zip(panels, ("loss", "accuracy"), strict=True):
-        _panel(axes, history, name)
-    return figure
-
-
-def _panel(axes: Axes, history: Mapping[str, list[float]], name: str) -> None:
+def history_plot(history: Mapping[str, list[float]], name: str) -> Figure:
+    """`name` is `loss` or `accuracy`; `history` are the columns of `history.csv`, each with a number an epoch."""
+    figure, axes = new_figure()
     for column, title, colour, dash in (
         (name, "training", RED, "-"),
         (f"val_{name}", "validation", BLUE, (0, (5, 1.5))),
@@ -34,3 +27,4 @@ def _panel(axes: Axes, history: Mapping[str, list[float]], name: str) -> None:
     axes.set(xlabel="epoch", ylabel=name)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.legend(loc="best")
+    return figure

@@ -12,7 +12,7 @@ _LARGEST = 160.0  # area of the point that holds all scans, in square points
 
 
 def reliability_plot(part: Predictions, temperature: float) -> Figure:
-    figure, (axes,) = new_figure()
+    figure, axes = new_figure()
     axes.plot((0, 1), (0, 1), color=FAINT, linewidth=1)
     _series(axes, part.probabilities, part.labels, RED, "as given", "o")
     mended = with_temperature(part.probabilities, temperature)

@@ -16,13 +16,13 @@ _POINTS = 400
 
 def risk_coverage_plot(part: Predictions, curve: Sequence[Mapping[str, Any]]) -> Figure:
     """`curve` is the one of the figures, risk with its interval at each tenth of coverage."""
-    figure, (axes,) = new_figure()
+    figure, axes = new_figure()
     coverage, risk = risk_coverage(part.confidence, part.wrong)
     shown = np.unique(np.linspace(0, len(coverage) - 1, min(len(coverage), _POINTS)).astype(int))
     _band(axes, curve)
     axes.plot(coverage[shown], risk[shown], color=BLUE, label="share of errors")
     axes.set(xlabel="share of scans answered", ylabel="errors among them", xlim=(-0.02, 1.02))
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.15 * max(axes.get_ylim()[1], 0.01))
     axes.xaxis.set_major_formatter("{x:.0%}")
     axes.yaxis.set_major_formatter("{x:.0%}")
     axes.legend(loc="upper left")

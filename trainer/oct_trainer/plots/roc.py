@@ -12,7 +12,7 @@ _LINES = ((RED, "-"), (ORANGE, (0, (5, 1.5))), (BLUE, (0, (1, 1))), (GREEN, (0, 
 
 
 def roc_plot(part: Predictions) -> Figure:
-    figure, (axes,) = new_figure()
+    figure, axes = new_figure()
     axes.plot((0, 1), (0, 1), color=FAINT, linewidth=1)
     for label, (colour, dash) in enumerate(_LINES):
         scores, truth = part.probabilities[:, label], part.labels == label

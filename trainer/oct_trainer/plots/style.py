@@ -1,6 +1,6 @@
 """One look for all plots: quiet axes, text as text, no background, so that a page can put them on its own.
 
-`INK` and `FAINT` are told apart from every other colour, so that a page with a dark side can exchange them.
+`INK`, `FAINT` and `BLUE` stand for no other colour, so that a page with a dark side can exchange them.
 """
 
 from contextlib import AbstractContextManager
@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 
 INK = "#1c2128"
 FAINT = "#c9ced6"
-BLUE, ORANGE, GREEN, RED, PURPLE = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7"
+BLUE, ORANGE, GREEN, RED = "#0072b2", "#e69f00", "#009e73", "#d55e00"
+SHADE = "#0069a6"  # behind white letters, on any page
 
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -48,10 +49,10 @@ def styled() -> AbstractContextManager[None]:
     return mpl.rc_context({**mpl.rcParamsDefault, **STYLE})
 
 
-def new_figure(panels: int = 1, *, width: float = 4.0, height: float = 3.4) -> tuple[Figure, list[Axes]]:
-    """A figure with so many panels side by side; inches of 72 points."""
-    figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, list(figure.subplots(1, panels, squeeze=False)[0])
+def new_figure() -> tuple[Figure, Axes]:
+    """All plots have one size, so that their letters are of one size too, wherever they stand side by side."""
+    figure = Figure(figsize=(4.0, 3.4), layout="constrained")
+    return figure, figure.subplots()
 
 
 def unit_axes(axes: Axes, x: str, y: str) -> None:
