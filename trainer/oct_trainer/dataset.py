@@ -37,6 +37,10 @@ class Sample:
     patient: str
     split: str
 
+    def name(self, root: Path) -> str:
+        """The path relative to `root`, or absolute where a CSV named a scan elsewhere so."""
+        return (self.path.relative_to(root) if self.path.is_relative_to(root) else self.path).as_posix()
+
 
 @dataclass(frozen=True)
 class DataSet:
@@ -80,16 +84,12 @@ def read_dataset(
 
 
 def write_split(samples: Iterable[Sample], sha256: Iterable[str], root: Path, path: Path) -> str:
-    """Write the split as CSV and return the SHA-256 of it: the identity of this data, in this split.
-
-    A path is relative to `root`, or absolute where a CSV named a scan elsewhere so.
-    """
+    """Write the split as CSV and return the SHA-256 of it: the identity of this data, in this split."""
     with path.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(SPLIT_COLUMNS)
         for sample, digest in zip(samples, sha256, strict=True):
-            name = sample.path.relative_to(root) if sample.path.is_relative_to(root) else sample.path
-            rows.writerow((name.as_posix(), LABELS[sample.label], sample.patient, sample.split, digest))
+            rows.writerow((sample.name(root), LABELS[sample.label], sample.patient, sample.split, digest))
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 

@@ -15,7 +15,7 @@ _BATCH = 32
 
 def predict(model: keras.Model, pictures: Pictures, root: Path) -> Predictions:
     """The model's answers to the scans, whose paths are told relative to `root`."""
-    paths = [sample.path.relative_to(root).as_posix() for sample in pictures.samples]
+    paths = [sample.name(root) for sample in pictures.samples]
     return Predictions(np.array(paths), pictures.patients, pictures.labels, scores_of(model, pictures.grey))
 
 

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 from dataclasses import dataclass
+from io import StringIO
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from oct_edge.errors import RunError
 from oct_edge.labels import LABELS
 from oct_edge.preprocess import PREPROCESSING
 from oct_trainer.dataset import SPLIT_COLUMNS
+from oct_trainer.layout import SPLITS
 from oct_trainer.predictions import Predictions, read_predictions
 
 SCHEMA = "oct-edge/run@1"
@@ -96,8 +98,13 @@ def _require_record(folder: Path, record: Any, split: bytes) -> None:
 
 
 def _rows(folder: Path, split: bytes) -> list[dict[str, str]]:
-    header, *lines = [tuple(line) for line in csv.reader(split.decode(errors="replace").splitlines())] or [()]
+    text = StringIO(split.decode(errors="replace"), newline="")
+    header, *lines = [tuple(line) for line in csv.reader(text)] or [()]
     rows = [dict(zip(header, line, strict=False)) for line in lines if len(line) == len(SPLIT_COLUMNS)]
-    if header != SPLIT_COLUMNS or len(rows) != len(lines) or any(row["label"] not in LABELS for row in rows):
+    if header != SPLIT_COLUMNS or len(rows) != len(lines) or not all(_is_known(row) for row in rows):
         raise RunError(f"{folder / 'split.csv'}: not rows of {', '.join(SPLIT_COLUMNS)} with labels of this version.")
     return rows
+
+
+def _is_known(row: dict[str, str]) -> bool:
+    return row["label"] in LABELS and row["split"] in SPLITS
