@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from oct_converters.calibration import CalibrationSet
-from oct_converters.decision import OperatingPoint, choose_operating_point, fit_temperature, p_urgent
+from oct_converters.decision import OperatingPoint, choose_operating_point, p_urgent
 from oct_converters.golden import GoldenSet
 from oct_converters.parity import Answers, compare, figures
 from oct_converters.run import Run
 from oct_edge.bundle import SCHEMA
 from oct_edge.labels import DISCLAIMER, LABELS, URGENT
 from oct_edge.preprocess import PREPROCESSING
-from oct_trainer.metrics import detection
+from oct_trainer.metrics import detection, fit_temperature
 
 INTENDED_USE = (
     "Research on sorting macular OCT B-scans into CNV, DME, DRUSEN and NORMAL. A B-scan is not an eye: "

@@ -17,7 +17,7 @@ app = application("Quantize trained networks to int8 TFLite and prove them again
 def convert(
     int8: Annotated[bool, typer.Option("--int8", help="Full-integer post-training quantization.")] = False,
     runs: Annotated[Path | None, typer.Option("--runs", metavar="DIR", help="The --out of oct-train.")] = None,
-    data: Annotated[Path | None, typer.Option("--data", metavar="DIR", help="The --data of that training.")] = None,
+    data: Annotated[Path | None, typer.Option("--data", metavar="DIR|CSV", help="The --data of that training.")] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where models and reports go.")] = None,
     network: Annotated[list[str] | None, typer.Option("--network", help="Only these networks; repeatable.")] = None,
     calibration: Annotated[int, typer.Option("--calibration", min=4, help="How many calibration scans.")] = 200,

@@ -1,4 +1,4 @@
-"""What turns int8 logits into a decision: temperature and urgent threshold, fitted on validation patients."""
+"""What turns int8 logits into a decision: the urgent threshold, chosen on validation patients."""
 
 from dataclasses import dataclass
 
@@ -6,11 +6,11 @@ import numpy as np
 
 from oct_edge.classifier import softmax
 from oct_edge.labels import URGENT
+from oct_trainer.metrics import urgent_probability
 
 TARGET_SENSITIVITY = 0.95
 HIGHEST_THRESHOLD = 0.5  # above it, a scan labelled CNV or DME could fail to be urgent
 MIN_CONFIDENCE = 0.5
-_TEMPERATURES = np.geomspace(0.25, 8.0, 401)
 
 
 @dataclass(frozen=True)
@@ -20,16 +20,6 @@ class OperatingPoint:
     urgent_threshold: float
     min_confidence: float
     target_sensitivity: float
-
-
-def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """The temperature with the lowest negative log-likelihood (Guo et al. 2017); logits `[n, 4]`, labels int `[n]`."""
-
-    def loss(temperature: float) -> float:
-        chosen = softmax(logits.astype(np.float64) / temperature)[np.arange(len(labels)), labels]
-        return float(-np.log(np.maximum(chosen, 1e-12)).mean())
-
-    return round(float(min(_TEMPERATURES, key=loss)), 4)
 
 
 def choose_operating_point(
@@ -46,4 +36,4 @@ def choose_operating_point(
 
 def p_urgent(logits: np.ndarray, temperature: float) -> np.ndarray:
     """p(CNV)+p(DME) `[n]` for logits `[n, 4]`."""
-    return np.asarray(softmax(logits / temperature)[:, URGENT].sum(1))
+    return urgent_probability(softmax(logits / temperature))

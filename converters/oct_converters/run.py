@@ -1,9 +1,7 @@
 """A trainer's run, read back: the model, its record, and the very scans it was trained and held out on."""
 
-import csv
-import hashlib
-import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +10,13 @@ import keras
 
 from oct_edge.errors import DataSetError, RunError
 from oct_edge.labels import LABELS
-from oct_edge.preprocess import PREPROCESSING
-from oct_trainer.dataset import SPLIT_COLUMNS, Sample
-from oct_trainer.fit import SCHEMA
-from oct_trainer.pictures import Pictures, load_pictures
+from oct_trainer.dataset import Sample
+from oct_trainer.layout import root_of
+from oct_trainer.pictures import Pictures, load_parts
+from oct_trainer.run import FinishedRun, first_line, read_finished_run
 from oct_trainer.run_folder import find_run
 
-_SAME_DATA = "Name the data folder of the training with --data, unchanged."
+_SAME_DATA = "Name the data of the training with --data, the same folder or CSV, unchanged."
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,44 +52,28 @@ def read_run(folder: Path, data: Path) -> Run:
     """
     try:
         before = folder.stat()
-        record = json.loads((folder / "metrics.json").read_text())
-        split = (folder / "split.csv").read_bytes()
+        finished = read_finished_run(folder)
         model = keras.saving.load_model(folder / "model.keras", compile=False)
         replaced = not os.path.samestat(before, folder.stat())
+    except RunError:
+        raise
     except Exception as error:
-        raise RunError(f"{folder}: not a finished run ({_reason(error)}).") from error
+        raise RunError(f"{folder}: not a finished run ({first_line(error)}).") from error
     if replaced:
         raise RunError(f"{folder}: a training replaced it while it was read.", hint="Start again.")
-    _require_record(folder, record, model.name, split)
-    return Run(record["network"], model, record, _pictures(_rows(folder, split), data))
+    _require_network(finished, model.name)
+    return Run(finished.network, model, finished.record, _pictures(finished.split, data))
 
 
-def _require_record(folder: Path, record: Any, network: str, split: bytes) -> None:
-    """Raise `RunError` unless this is the record of a run of this version, of this network and of this split."""
-    if not isinstance(record, dict) or not isinstance(record.get("data"), dict):
-        raise RunError(f"{folder / 'metrics.json'}: not the record of a run.")
-    expected = {"schema": SCHEMA, "network": network, "classes": list(LABELS), "preprocessing": PREPROCESSING}
-    for key, value in expected.items():
-        if record.get(key) != value:
-            raise RunError(f"{folder}: {key} is {record.get(key)!r}, not {value!r}.", hint="Train it again.")
-    if record["data"].get("split_sha256") != hashlib.sha256(split).hexdigest():
-        raise RunError(
-            f"{folder}: split.csv is not the split that metrics.json is about (SHA-256 differs).",
-            hint="Train it again: who was trained on is not known for sure.",
-        )
+def _require_network(run: FinishedRun, network: str) -> None:
+    if run.network != network:
+        raise RunError(f"{run.folder}: network is {run.network!r}, not {network!r}.", hint="Train it again.")
 
 
-def _rows(folder: Path, split: bytes) -> list[dict[str, str]]:
-    header, *lines = [tuple(line) for line in csv.reader(split.decode(errors="replace").splitlines())] or [()]
-    rows = [dict(zip(header, line, strict=False)) for line in lines if len(line) == len(SPLIT_COLUMNS)]
-    if header != SPLIT_COLUMNS or len(rows) != len(lines) or any(row["label"] not in LABELS for row in rows):
-        raise RunError(f"{folder / 'split.csv'}: not rows of {', '.join(SPLIT_COLUMNS)} with labels of this version.")
-    return rows
-
-
-def _pictures(rows: list[dict[str, str]], data: Path) -> dict[str, Pictures]:
+def _pictures(rows: Sequence[dict[str, str]], data: Path) -> dict[str, Pictures]:
     try:
-        missing = [row["path"] for row in rows if not (data / row["path"]).is_file()]
+        root = root_of(data)
+        missing = [row["path"] for row in rows if not (root / row["path"]).is_file()]
     except OSError as error:
         raise RunError(f"{data}: cannot be read ({error.strerror}).", hint=_SAME_DATA) from error
     if missing:
@@ -99,31 +81,24 @@ def _pictures(rows: list[dict[str, str]], data: Path) -> dict[str, Pictures]:
             f"{data}: {len(missing)} of the {len(rows)} scans of the run are not there, first {missing[0]}.",
             hint=_SAME_DATA,
         )
-    pictures = {}
-    for split in ("train", "val", "test"):
-        chosen = [row for row in rows if row["split"] == split]
-        if chosen:
-            pictures[split] = _loaded(chosen, data)
-    return pictures
+    return _loaded(rows, root)
 
 
-def _loaded(rows: list[dict[str, str]], data: Path) -> Pictures:
+def _loaded(rows: Sequence[dict[str, str]], root: Path) -> dict[str, Pictures]:
+    samples = [_sample(row, root) for row in rows]
     try:
-        pictures = load_pictures([_sample(row, data) for row in rows])
+        parts = load_parts(samples)
     except DataSetError as error:
         raise RunError(error.message, hint=_SAME_DATA) from error
-    for row, digest in zip(rows, pictures.sha256, strict=True):
-        if row["sha256"] != digest:
-            raise RunError(
-                f"{data / row['path']}: not the file that the run was trained with (SHA-256 differs).",
-                hint=_SAME_DATA,
-            )
-    return pictures
+    trained_with = {sample.path: row["sha256"] for sample, row in zip(samples, rows, strict=True)}
+    for part in parts.values():
+        for sample, digest in zip(part.samples, part.sha256, strict=True):
+            if trained_with[sample.path] != digest:
+                raise RunError(
+                    f"{sample.path}: not the file that the run was trained with (SHA-256 differs).", hint=_SAME_DATA
+                )
+    return parts
 
 
-def _sample(row: dict[str, str], data: Path) -> Sample:
-    return Sample(data / row["path"], LABELS.index(row["label"]), row["patient"], row["split"])
-
-
-def _reason(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+def _sample(row: dict[str, str], root: Path) -> Sample:
+    return Sample(root / row["path"], LABELS.index(row["label"]), row["patient"], row["split"])

@@ -21,7 +21,8 @@
     ├── MissingExtra                 exit 69  the command needs an optional part of the package
     ├── InferenceFailed              exit 69  the interpreter failed on a valid tensor
     └── WorkstationError             exit 1   training and conversion
-        ├── DataSetError                      the folder is not a usable data set
+        ├── DataSetError                      the folder or CSV is not a usable data set
+        │   └── LeakingSplit                  what is measured on would be trained on
         ├── WeightsError                      starting weights are missing or do not fit
         ├── RunError                          a training run is missing, incomplete or of another kind
         ├── OutOfMemory                       a batch, or the data, does not fit into memory
@@ -189,9 +190,16 @@ class WorkstationError(OctEdgeError):
 
 
 class DataSetError(WorkstationError):
-    """The folder is not a usable OCT2017 data set."""
+    """The folder or CSV is not a usable data set."""
 
     code = "data_set"
+
+
+class LeakingSplit(DataSetError):
+    """A patient, or the very bytes of a scan, on two sides of a split: figures measured on it would be too good."""
+
+    code = "leaking_split"
+    hint = "`oct-train audit` lists them; remove one side, or use --allow-leak: the run and the card will say so."
 
 
 class WeightsError(WorkstationError):

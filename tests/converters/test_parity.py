@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from oct_converters.decision import HIGHEST_THRESHOLD, choose_operating_point, fit_temperature
+from oct_converters.decision import HIGHEST_THRESHOLD, choose_operating_point
 from oct_converters.parity import Answers, Gates, compare, failures
 from oct_edge.classifier import softmax
 from oct_trainer.dataset import Sample
@@ -54,14 +54,6 @@ def test_each_gate_is_named_when_it_fails_and_limits_are_inclusive(
     known: Answers, gates: Gates, named: list[str]
 ) -> None:
     assert [sentence.split(":")[0] for sentence in failures(compare([known]), gates)] == named
-
-
-def test_the_temperature_of_a_calibrated_model_is_one() -> None:
-    rng = np.random.default_rng(0)
-    logits = rng.normal(0, 2, (20000, 4))
-    labels = np.array([rng.choice(4, p=p) for p in softmax(logits)])
-    assert fit_temperature(logits, labels) == pytest.approx(1, abs=0.03)
-    assert fit_temperature(logits * 2.5, labels) == pytest.approx(2.5, abs=0.1)
 
 
 def test_the_threshold_keeps_the_sensitivity_it_was_chosen_for() -> None:

@@ -59,6 +59,7 @@ def test_the_card_tells_where_the_model_comes_from(models: Path, network: str) -
     assert card["quantization"]["calibration_scans"] == dict.fromkeys(LABELS, 4)
     assert card["quantization"]["calibration_consumed"] == 16
     assert card["training"]["phantoms"] is True
+    assert card["training"]["leak"] is None
     assert card["training"]["class_prior"] == dict.fromkeys(LABELS, 0.25)
     assert card["metrics"]["int8"]["test"]["scans"] == card["metrics"]["float32"]["test"]["scans"]
     assert "not a medical device" in card["disclaimer"]

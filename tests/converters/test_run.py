@@ -1,5 +1,6 @@
 """A run is read back as it was trained, or refused with the reason."""
 
+import csv
 import hashlib
 import json
 from collections.abc import Callable
@@ -101,6 +102,27 @@ def test_a_record_that_is_none_is_refused(run: Path, data: Path, record: str) ->
     assert caught.value.hint
 
 
+def test_scans_that_a_csv_names_are_found_again_wherever_they_are(run: Path, data: Path, tmp_path: Path) -> None:
+    scans = sorted(data.rglob("*.jpeg"))
+    (tmp_path / "pictures").symlink_to(data)
+    (tmp_path / "tables").mkdir()
+    table = tmp_path / "tables" / "scans.csv"
+    with table.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(("path", "label", "patient"))
+        for n, path in enumerate(scans):
+            named = path if n % 2 else Path("..", "pictures", path.relative_to(data))
+            rows.writerow((named, path.parent.name, path.stem.split("-")[1]))
+    found = read_dataset(table)
+    digests = [hashlib.sha256(sample.path.read_bytes()).hexdigest() for sample in found.samples]
+    write_split(found.samples, digests, found.root, run / "split.csv")
+    edit_split(run, str)
+    pictures = read_run(run, table).pictures
+    assert {name: part.samples for name, part in pictures.items()} == {
+        name: found.split(name) for name in ("train", "val")
+    }
+
+
 @pytest.mark.parametrize("file", ["model.keras", "metrics.json", "split.csv"])
 def test_a_run_without_a_file_is_refused(run: Path, data: Path, file: str) -> None:
     (run / file).unlink()
@@ -121,6 +143,7 @@ def test_a_record_of_another_network_is_refused(run: Path, data: Path) -> None:
         lambda text: "",
         lambda text: text.replace("path,label", "file,class"),
         lambda text: text.replace(",DRUSEN,", ",AMD,"),
+        lambda text: text.replace(",train,", ",dev,"),
         lambda text: text + "train/CNV/CNV-1-1.jpeg,CNV\n",
         lambda text: text.partition("\n")[2],
     ],

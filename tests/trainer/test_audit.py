@@ -14,39 +14,28 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from oct_edge.errors import DataSetError
 from oct_edge.labels import DISCLAIMER, LABELS
 from oct_trainer import audit as package
-from oct_trainer.audit import Audit, rows, run_audit
+from oct_trainer.audit import Audit, run_audit
 from oct_trainer.audit.artefacts import hypergeometric_tail
 from oct_trainer.audit.counts import count_splits, missing_classes
 
 Change = Callable[[Image.Image], Image.Image]
-
-
-def text(audit: Audit) -> str:
-    return "\n".join(rows(audit))
-
-
-def scans(root: Path, split: str, label: str) -> list[Path]:
-    return sorted((root / split / label).glob("*.jpeg"))
-
-
-def save(picture: Image.Image, path: Path, **options: int) -> str:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    picture.save(path, **options)
-    return path.name
+Text = Callable[[Audit], str]
+Scans = Callable[[Path, str, str], list[Path]]
+Save = Callable[..., str]
 
 
 def test_the_public_face_is_three_names() -> None:
     assert sorted(package.__all__) == ["Audit", "rows", "run_audit"]
 
 
-def test_a_clean_data_set_has_nothing_to_report(clean_phantoms: Path) -> None:
+def test_a_clean_data_set_has_nothing_to_report(clean_phantoms: Path, text: Text) -> None:
     audit = run_audit(clean_phantoms)
     assert audit.leaks == ()
     assert audit.shared_patients == ()
@@ -74,7 +63,7 @@ def test_counts_are_those_of_the_manifest(clean_phantoms: Path) -> None:
     assert sum(sum(classes.values()) for classes in sizes.values()) == 64
 
 
-def test_a_patient_in_train_and_test_is_a_leak(root: Path) -> None:
+def test_a_patient_in_train_and_test_is_a_leak(root: Path, text: Text, scans: Scans) -> None:
     patient = scans(root, "train", "CNV")[0].name.split("-")[1]
     moved = scans(root, "test", "CNV")[0]
     moved.rename(moved.with_name(f"CNV-{patient}-99.jpeg"))
@@ -85,7 +74,7 @@ def test_a_patient_in_train_and_test_is_a_leak(root: Path) -> None:
     assert text(audit).endswith("1 leak: figures measured on this split would be too good")
 
 
-def test_a_patient_in_train_and_val_is_repaired_on_reading(root: Path) -> None:
+def test_a_patient_in_train_and_val_is_repaired_on_reading(root: Path, text: Text, scans: Scans) -> None:
     first = scans(root, "train", "NORMAL")[0]
     patient = first.name.split("-")[1]
     (root / "val" / "NORMAL").mkdir(parents=True)
@@ -97,7 +86,7 @@ def test_a_patient_in_train_and_val_is_repaired_on_reading(root: Path) -> None:
     assert "repaired on reading" in text(audit)
 
 
-def test_a_long_list_is_cut_for_people_and_whole_in_json(root: Path) -> None:
+def test_a_long_list_is_cut_for_people_and_whole_in_json(root: Path, text: Text) -> None:
     for n in range(25):
         (root / "train" / "CNV" / f"CNV-777-{n}.jpeg").touch()
     audit = run_audit(root)
@@ -110,7 +99,13 @@ def test_a_long_list_is_cut_for_people_and_whole_in_json(root: Path) -> None:
     [((500, 500), None, {"image size"}), (None, 33, {"JPEG table"}), ((500, 500), 33, {"image size", "JPEG table"})],
 )
 def test_a_class_that_the_file_gives_away_is_found(
-    root: Path, size: tuple[int, int] | None, quality: int | None, attributes: set[str]
+    root: Path,
+    size: tuple[int, int] | None,
+    quality: int | None,
+    attributes: set[str],
+    text: Text,
+    scans: Scans,
+    save: Save,
 ) -> None:
     for n, path in enumerate(scans(root, "train", "DRUSEN") + scans(root, "test", "DRUSEN")):
         with Image.open(path) as image:
@@ -127,7 +122,7 @@ def test_a_class_that_the_file_gives_away_is_found(
         assert f"{trait.attribute} {trait.value}: 16 of {trait.scans} scans" in text(audit)
 
 
-def test_one_patient_with_many_scans_is_no_artefact(root: Path) -> None:
+def test_one_patient_with_many_scans_is_no_artefact(root: Path, scans: Scans, save: Save) -> None:
     """Twelve scans of one eye from one odd camera say nothing about a class."""
     with Image.open(scans(root, "train", "DRUSEN")[0]) as image:
         for n in range(12):
@@ -138,7 +133,7 @@ def test_one_patient_with_many_scans_is_no_artefact(root: Path) -> None:
     assert not trait.flagged
 
 
-def test_files_that_cannot_be_read_are_listed_with_their_code(root: Path) -> None:
+def test_files_that_cannot_be_read_are_listed_with_their_code(root: Path, text: Text, scans: Scans) -> None:
     folder = root / "train" / "CNV"
     whole = scans(root, "train", "CNV")[0].read_bytes()
     (folder / "CNV-1-1.jpeg").write_bytes(whole[: len(whole) // 2])
@@ -160,7 +155,7 @@ def test_files_that_cannot_be_read_are_listed_with_their_code(root: Path) -> Non
     assert "train/CNV/CNV-1-1.jpeg: damaged_image" in text(audit)
 
 
-def test_names_that_do_not_say_what_training_reads_are_listed(root: Path) -> None:
+def test_names_that_do_not_say_what_training_reads_are_listed(root: Path, scans: Scans) -> None:
     original = scans(root, "train", "CNV")[0]
     original.rename(original.with_name("scan.jpeg"))
     other = scans(root, "train", "CNV")[1]
@@ -171,7 +166,7 @@ def test_names_that_do_not_say_what_training_reads_are_listed(root: Path) -> Non
     ]
 
 
-def test_a_class_without_scans_is_missing(root: Path) -> None:
+def test_a_class_without_scans_is_missing(root: Path, text: Text, scans: Scans) -> None:
     shutil.rmtree(root / "train" / "DRUSEN")
     for path in scans(root, "test", "NORMAL"):
         path.unlink()
@@ -193,7 +188,7 @@ def test_classes_alone_count_as_train(root: Path) -> None:
     assert {e.name.split("/")[0] for e in audit.entries} == set(LABELS)
 
 
-def test_a_csv_names_label_patient_and_split(root: Path) -> None:
+def test_a_csv_names_label_patient_and_split(root: Path, scans: Scans) -> None:
     paths = [scans(root, "train", label)[i] for label in LABELS for i in (0, 1)]
     table = root / "scans.csv"
     lines = [f"{p.relative_to(root)},{p.parent.name},eye {i // 2},{'test' if i else ''}" for i, p in enumerate(paths)]
@@ -227,7 +222,7 @@ def test_a_csv_that_is_not_text_is_refused(tmp_path: Path) -> None:
         run_audit(tmp_path / "scans.csv")
 
 
-def test_a_data_set_of_broken_files_is_still_reported(tmp_path: Path) -> None:
+def test_a_data_set_of_broken_files_is_still_reported(tmp_path: Path, text: Text) -> None:
     (tmp_path / "train" / "CNV").mkdir(parents=True)
     (tmp_path / "train" / "CNV" / "x.jpeg").touch()
     audit = run_audit(tmp_path)
@@ -236,7 +231,7 @@ def test_a_data_set_of_broken_files_is_still_reported(tmp_path: Path) -> None:
     assert "no patients known" in text(audit)
 
 
-def test_json_is_the_same_each_time_and_says_what_it_is(root: Path) -> None:
+def test_json_is_the_same_each_time_and_says_what_it_is(root: Path, scans: Scans) -> None:
     shutil.copy(scans(root, "train", "CNV")[0], root / "test" / "CNV" / "CNV-777-1.jpeg")
     (root / "train" / "CNV" / os.fsdecode(b"CNV-7-\xff.jpeg")).touch()
     first, second = (json.dumps(run_audit(root).to_dict(), allow_nan=False) for _ in range(2))
@@ -249,7 +244,7 @@ def test_json_is_the_same_each_time_and_says_what_it_is(root: Path) -> None:
     first.encode("utf-8")
 
 
-def test_a_name_cannot_move_the_cursor(root: Path) -> None:
+def test_a_name_cannot_move_the_cursor(root: Path, text: Text) -> None:
     (root / "train" / "CNV" / "evil\x1b[2J.jpeg").touch()
     assert "\x1b" not in text(run_audit(root))
     assert "evil\\x1b[2J.jpeg" in text(run_audit(root))
@@ -266,6 +261,7 @@ def test_an_audit_needs_no_tensorflow(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 60), st.data())
 def test_the_tail_is_that_of_the_hypergeometric_distribution(population: int, data: st.DataObject) -> None:
     successes, draws = (data.draw(st.integers(0, population)) for _ in range(2))
@@ -289,7 +285,7 @@ def test_the_real_scans_have_no_leak_and_one_artefact(oct2017: Path) -> None:
     assert audit.artefacts[0].p < 1e-40
 
 
-def test_the_command_exits_with_1_on_a_leak_alone(root: Path, run_command: Callable[..., Any]) -> None:
+def test_the_command_exits_with_1_on_a_leak_alone(root: Path, run_command: Callable[..., Any], scans: Scans) -> None:
     clean = run_command("oct-train", "audit", root)
     assert clean.returncode == 0, clean.stderr
     assert clean.stdout.endswith("no leak\n")

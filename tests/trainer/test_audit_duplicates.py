@@ -9,27 +9,16 @@ import pytest
 from PIL import Image, ImageOps
 
 from oct_edge.labels import LABELS
-from oct_trainer.audit import Audit, rows, run_audit
+from oct_trainer.audit import Audit, run_audit
 from oct_trainer.audit.fingerprint import fingerprint, mirrored
 
 Change = Callable[[Image.Image], Image.Image]
+Text = Callable[[Audit], str]
+Scans = Callable[[Path, str, str], list[Path]]
+Save = Callable[..., str]
 
 
-def text(audit: Audit) -> str:
-    return "\n".join(rows(audit))
-
-
-def scans(root: Path, split: str, label: str) -> list[Path]:
-    return sorted((root / split / label).glob("*.jpeg"))
-
-
-def save(picture: Image.Image, path: Path, **options: int) -> str:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    picture.save(path, **options)
-    return path.name
-
-
-def test_the_same_bytes_in_train_and_test_are_a_leak(root: Path) -> None:
+def test_the_same_bytes_in_train_and_test_are_a_leak(root: Path, scans: Scans) -> None:
     original = scans(root, "train", "DME")[2]
     shutil.copy(original, root / "test" / "DME" / "DME-777-1.jpeg")
     audit = run_audit(root)
@@ -40,13 +29,13 @@ def test_the_same_bytes_in_train_and_test_are_a_leak(root: Path) -> None:
     assert leak.splits == ("test", "train")
 
 
-def test_two_patients_cannot_be_repaired_by_a_new_validation(root: Path) -> None:
+def test_two_patients_cannot_be_repaired_by_a_new_validation(root: Path, scans: Scans) -> None:
     (root / "val" / "DME").mkdir(parents=True)
     shutil.copy(scans(root, "train", "DME")[2], root / "val" / "DME" / "DME-777-1.jpeg")
     assert [leak.verdict for leak in run_audit(root).leaks] == ["leak"]
 
 
-def test_the_same_bytes_within_a_split_are_a_note(root: Path) -> None:
+def test_the_same_bytes_within_a_split_are_a_note(root: Path, text: Text, scans: Scans) -> None:
     shutil.copy(scans(root, "train", "DME")[2], root / "train" / "DME" / "DME-777-1.jpeg")
     audit = run_audit(root)
     assert audit.leaks == ()
@@ -54,7 +43,7 @@ def test_the_same_bytes_within_a_split_are_a_note(root: Path) -> None:
     assert "the same picture twice in one split: 1" in text(audit)
 
 
-def test_one_picture_under_two_labels_is_a_conflict(root: Path) -> None:
+def test_one_picture_under_two_labels_is_a_conflict(root: Path, text: Text, scans: Scans) -> None:
     patient = scans(root, "train", "CNV")[0].name.split("-")[1]
     shutil.copy(scans(root, "train", "CNV")[0], root / "train" / "DRUSEN" / f"DRUSEN-{patient}-5.jpeg")
     audit = run_audit(root)
@@ -75,7 +64,7 @@ COPIES: dict[str, tuple[Change, int]] = {
 
 
 @pytest.mark.parametrize("how", COPIES)
-def test_a_near_copy_in_another_split_is_a_leak(root: Path, how: str) -> None:
+def test_a_near_copy_in_another_split_is_a_leak(root: Path, how: str, text: Text, scans: Scans, save: Save) -> None:
     change, quality = COPIES[how]
     originals = [scans(root, "train", label)[4] for label in LABELS]
     for label, original in zip(LABELS, originals, strict=True):
@@ -90,7 +79,7 @@ def test_a_near_copy_in_another_split_is_a_leak(root: Path, how: str) -> None:
     assert "near copy" in text(audit)
 
 
-def test_a_near_copy_under_another_patient_of_the_split_is_a_note(root: Path) -> None:
+def test_a_near_copy_under_another_patient_of_the_split_is_a_note(root: Path, scans: Scans, save: Save) -> None:
     with Image.open(scans(root, "train", "NORMAL")[1]) as image:
         save(image, root / "train" / "NORMAL" / "NORMAL-777-1.jpeg", quality=35)
     audit = run_audit(root)
@@ -98,14 +87,14 @@ def test_a_near_copy_under_another_patient_of_the_split_is_a_note(root: Path) ->
     assert [(d.kind, d.verdict) for d in audit.duplicates] == [("near", "note")]
 
 
-def test_near_copies_of_one_patient_in_one_split_are_neighbouring_slices(root: Path) -> None:
+def test_near_copies_of_one_patient_in_one_split_are_neighbouring_slices(root: Path, scans: Scans, save: Save) -> None:
     original = scans(root, "train", "NORMAL")[1]
     with Image.open(original) as image:
         save(image, original.with_name(f"NORMAL-{original.name.split('-')[1]}-77.jpeg"), quality=35)
     assert run_audit(root).duplicates == ()
 
 
-def test_many_copies_give_one_finding_a_scan(root: Path) -> None:
+def test_many_copies_give_one_finding_a_scan(root: Path, scans: Scans, save: Save) -> None:
     with Image.open(scans(root, "train", "NORMAL")[1]) as image:
         for n in range(12):
             save(image, root / "test" / "NORMAL" / f"NORMAL-777-{n}.jpeg", quality=40 + n)
@@ -123,7 +112,7 @@ def test_a_picture_of_one_grey_has_an_empty_fingerprint(shape: tuple[int, int]) 
 
 
 @pytest.mark.parametrize("how", COPIES)
-def test_copies_of_real_scans_are_found(oct2017: Path, tmp_path: Path, how: str) -> None:
+def test_copies_of_real_scans_are_found(oct2017: Path, tmp_path: Path, how: str, scans: Scans, save: Save) -> None:
     change, quality = COPIES[how]
     wanted = set()
     for label in LABELS:

@@ -1,5 +1,6 @@
 """`oct-train` as it is typed: what it refuses, in how many lines."""
 
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -41,3 +42,15 @@ def test_an_error_is_two_lines_without_the_chat_of_tensorflow(tmp_path: Path, ru
     assert lines[0].startswith("error [data_set]:")
     assert "--data" in lines[1]
     assert len(lines) == 2
+
+
+@pytest.mark.tf
+def test_a_leak_is_refused_until_it_is_allowed(root: Path, tmp_path: Path, run_command: Command) -> None:
+    pytest.importorskip("tensorflow")
+    shutil.copytree(root / "test", root / "train", dirs_exist_ok=True)
+    command = ("compact", "--data", root, "--out", tmp_path, "--weights", tmp_path / "nowhere")
+    refused, allowed = (run_command("oct-train", *command, *option) for option in ((), ("--allow-leak",)))
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(f"error [leaking_split]: {root}: the split leaks. 12 scans to train on")
+    assert "--allow-leak" in refused.stderr.splitlines()[1]
+    assert allowed.stderr.startswith("error [weights]"), "the next thing to be looked at"

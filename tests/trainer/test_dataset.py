@@ -2,6 +2,8 @@
 
 import csv
 import hashlib
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -57,14 +59,6 @@ def test_a_patient_of_two_classes_stays_in_one_split(make: Make) -> None:
         (root / "train" / "DRUSEN" / f"DRUSEN-{patient}-9.jpeg").touch()
     for seed in range(10):
         assert not patients(root, "train", seed=seed) & patients(root, "val", seed=seed)
-
-
-def test_patients_of_test_never_train(make: Make) -> None:
-    root = make()
-    make(patients=2, splits=("test",))
-    data = read_dataset(root)
-    assert data.withheld == 2 * 2 * len(LABELS)
-    assert not {s.patient for s in data.split("train")} & {s.patient for s in data.split("test")}
 
 
 def test_validation_has_every_class_and_depends_on_the_seed_alone(make: Make) -> None:
@@ -133,16 +127,114 @@ def test_a_class_that_no_draw_can_part_is_named(tmp_path: Path) -> None:
     assert "add scans" in caught.value.hint
 
 
-def test_a_folder_without_train_is_refused_with_the_way_out(tmp_path: Path) -> None:
-    with pytest.raises(DataSetError) as caught:
+def test_a_folder_without_scans_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    with pytest.raises(DataSetError, match="no scans") as caught:
         read_dataset(tmp_path)
     assert "oct-train phantoms" in caught.value.hint
 
 
-def test_a_damaged_scan_stops_before_training(make: Make) -> None:
-    data = read_dataset(make())
-    with pytest.raises(DataSetError, match="empty"):
-        load_pictures(data.split("train"))
+@pytest.mark.parametrize("label", LABELS)
+def test_a_class_without_scans_is_named(make: Make, label: str) -> None:
+    root = make()
+    shutil.rmtree(root / "train" / label)
+    with pytest.raises(DataSetError, match=f"class {label} has 0 patients"):
+        read_dataset(root)
+
+
+def test_one_scan_a_class_is_too_few(make: Make) -> None:
+    with pytest.raises(DataSetError, match="class CNV has 1 patients") as caught:
+        read_dataset(make(patients=1, scans=1))
+    assert "held out" in caught.value.hint
+
+
+def test_nothing_but_a_test_set_is_nothing_to_train_on(make: Make) -> None:
+    with pytest.raises(DataSetError, match="class CNV has 0 patients to train on"):
+        read_dataset(make(splits=("test",)))
+
+
+def test_classes_alone_are_split_into_train_and_val(make: Make) -> None:
+    root = make()
+    alone, below_train = read_dataset(root / "train", seed=2), read_dataset(root, seed=2)
+    assert alone.samples == below_train.samples
+    assert not alone.split("test")
+    assert min(class_counts(alone.split("val")).values()) > 0
+
+
+def in_table(root: Path, *columns: str) -> list[tuple[str, ...]]:
+    """Rows of a CSV for the scans under a root, with the folder they stand in as split."""
+    rows = []
+    for path in sorted(root.rglob("*.jpeg")):
+        split, label = path.parts[-3:-1]
+        row = {"path": str(path.relative_to(root)), "label": label, "patient": path.stem.split("-")[1], "split": split}
+        rows.append(tuple(row[column] for column in columns))
+    return rows
+
+
+def write_table(path: Path, *rows: tuple[str, ...]) -> Path:
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return path
+
+
+def test_a_csv_gives_the_split_that_its_folders_give(make: Make) -> None:
+    root = make()
+    make(splits=("test",), offset=1000)
+    columns = ("path", "label", "patient", "split")
+    table = write_table(root / "scans.csv", columns, *in_table(root, *columns))
+    assert read_dataset(table, seed=4) == read_dataset(root, seed=4)
+
+
+def test_a_csv_without_splits_is_split_into_train_and_val(make: Make) -> None:
+    root = make()
+    make(splits=("test",), offset=1000)
+    columns = ("path", "label", "patient")
+    data = read_dataset(write_table(root / "scans.csv", columns, *in_table(root, *columns)))
+    assert not data.split("test")
+    train, val = ({s.patient for s in data.split(name)} for name in ("train", "val"))
+    assert len(train | val) == 2 * 6 * len(LABELS)
+    assert not train & val
+
+
+def test_every_row_that_cannot_be_used_is_named_at_once(make: Make) -> None:
+    root = make()
+    columns = ("path", "label", "patient")
+    good = in_table(root, *columns)
+    bad = [
+        ("train/CNV/gone.jpeg", "CNV", "1"),
+        ("x.jpeg", "AMD", "1"),
+        (good[0][0], "CNV", ""),
+        ("a/../" + good[1][0], "CNV", "9"),
+        ("x" * 300, "DME", "2"),
+        ("train", "DME", "2"),
+    ]
+    table = write_table(root / "scans.csv", columns, *good, *bad)
+    first = len(good) + 2
+    with pytest.raises(DataSetError) as caught:
+        read_dataset(table)
+    assert caught.value.message == (
+        f"{table}: 6 rows cannot be used: "
+        f"line {first}: no file train/CNV/gone.jpeg can be found; "
+        f"line {first + 1}: the label is 'AMD', not CNV, DME, DRUSEN or NORMAL; "
+        f"line {first + 2}: the CSV names no patient; "
+        f"line {first + 3}: a/../{good[1][0]} stands in line 3 already; "
+        f"line {first + 4}: no file {'x' * 300} can be found; "
+        f"line {first + 5}: no file train can be found."
+    )
+
+
+def test_all_names_without_a_patient_are_given_at_once(make: Make) -> None:
+    root = make()
+    for n in range(10):
+        (root / "train" / "DME" / f"scan{n}.jpeg").touch()
+    with pytest.raises(DataSetError, match=r"10 scans without .*scan0\.jpeg; .*; and 2 more"):
+        read_dataset(root)
+
+
+def test_a_name_that_a_run_could_not_write_down_is_refused(make: Make) -> None:
+    root = make()
+    (root / "train" / "CNV" / os.fsdecode(b"CNV-7-\xff.jpeg")).touch()
+    with pytest.raises(DataSetError, match=r"1 scan with a name that is not UTF-8: .*CNV-7-"):
+        read_dataset(root)
 
 
 def test_the_split_is_written_with_hashes(tmp_path: Path) -> None:
@@ -157,6 +249,19 @@ def test_the_split_is_written_with_hashes(tmp_path: Path) -> None:
     assert first == write_split(data.samples, pictures.sha256, root, tmp_path / "again.csv")
 
 
+def test_a_scan_outside_the_folder_of_its_csv_is_written_as_it_was_named(make: Make, tmp_path: Path) -> None:
+    root = make()
+    rows = in_table(root, "path", "label", "patient")
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    named = [(f"../{path}" if n % 2 else str(tmp_path / path), *rest) for n, (path, *rest) in enumerate(rows)]
+    data = read_dataset(write_table(folder / "scans.csv", ("path", "label", "patient"), *named))
+    assert data.root == folder
+    write_split(data.samples, ["0"] * len(data.samples), data.root, tmp_path / "split.csv")
+    written = [row["path"] for row in csv.DictReader((tmp_path / "split.csv").read_text().splitlines())]
+    assert sorted(written) == sorted(path for path, *_ in named)
+
+
 def test_phantoms_are_counted_not_guessed_from_the_first(tmp_path: Path) -> None:
     write_dataset(tmp_path, 40, seed=5)
     data = read_dataset(tmp_path)
@@ -168,12 +273,6 @@ def test_phantoms_are_counted_not_guessed_from_the_first(tmp_path: Path) -> None
         pixels.save(sample.path)
     assert phantom_count(data.split("train")) == len(data.split("train")) - 3
     assert phantom_count(data.split("test")) == len(data.split("test"))
-
-
-def test_a_folder_that_cannot_be_looked_into_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataSetError, match="cannot be read") as caught:
-        read_dataset(tmp_path / ("x" * 300))
-    assert "--data" in caught.value.hint
 
 
 def test_the_bundled_models_split_of_the_real_scans_is_drawn_again(oct2017: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -62,6 +63,17 @@ def test_a_run_is_complete_and_knows_its_split(data: DataSet, tmp_path: Path) ->
     assert record["split_sha256"] == hashlib.sha256((run / "split.csv").read_bytes()).hexdigest()
     assert record["phantoms"] is True
     assert record["phantom_scans"] == {name: len(data.split(name)) for name in ("train", "val", "test")}
+
+
+def test_a_leak_that_was_allowed_is_in_the_record(data: DataSet, tmp_path: Path) -> None:
+    assert json.loads((train(data, tmp_path, epochs=1) / "metrics.json").read_text())["data"]["leak"] is None
+    root = Path(shutil.copytree(data.root, tmp_path / "leaking"))
+    tested = sorted((root / "test" / "DME").iterdir())[0]
+    shutil.copy(tested, root / "train" / "DME" / tested.name)
+    leaking = read_dataset(root, allow_leak=True)
+    record = json.loads((train(leaking, tmp_path, epochs=1) / "metrics.json").read_text())["data"]
+    assert record["leak"] == {"patients": 1, "scans": 1}
+    assert sum(record["scans"]["train"].values()) + sum(record["scans"]["val"].values()) == 13
 
 
 def test_the_history_has_a_row_for_every_epoch(data: DataSet, tmp_path: Path) -> None:

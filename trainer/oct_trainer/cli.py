@@ -66,6 +66,7 @@ def _train(
     epochs: int | None,
     limit: int | None,
     seed: int,
+    allow_leak: bool,
 ) -> None:
     make_folder(out)
     require_tensorflow("oct-train")
@@ -79,7 +80,7 @@ def _train(
             f"there is no recipe `{recipe}` for {', '.join(missing)}.",
             hint="Leave --recipe out, or train another network.",
         )
-    dataset = read_dataset(data, seed=seed, limit=limit)
+    dataset = read_dataset(data, seed=seed, limit=limit, allow_leak=allow_leak)
     for name in names:
         print(train(name, dataset, out, RECIPES[recipe][name], weights=weights, epochs=epochs, seed=seed))
 
@@ -87,7 +88,8 @@ def _train(
 def _command(names: tuple[str, ...]) -> Callable[..., None]:
     def command(
         data: Annotated[
-            Path, typer.Option("--data", metavar="DIR", readable=False, help="train|val|test/<CLASS>/ folders.")
+            Path,
+            typer.Option("--data", metavar="DIR|CSV", readable=False, help="Folders of OCT2017's layout, or a CSV."),
         ],
         out: Annotated[
             Path, typer.Option("--out", metavar="RUNS", readable=False, help="Where the run folders are made.")
@@ -107,8 +109,11 @@ def _command(names: tuple[str, ...]) -> Callable[..., None]:
             int,
             typer.Option("--seed", min=0, max=LARGEST_SEED, help="Decides split, order, augmentation and weights."),
         ] = 0,
+        allow_leak: Annotated[
+            bool, typer.Option("--allow-leak", help="Train on splits that leak; the run and the card say so.")
+        ] = False,
     ) -> None:
-        _train(names, data, out, weights, recipe.value, epochs, limit, seed)
+        _train(names, data, out, weights, recipe.value, epochs, limit, seed, allow_leak)
 
     return command
 

@@ -1,9 +1,10 @@
 """Which scan belongs to whom, and who is trained on.
 
-Reads the layout of OCT2017 (Kermany 2018): `train|val|test/<CLASS>/<CLASS>-<patient>-<n>.jpeg`. The published `val`
-folder shares patients with `train`, so both are one pool here and validation is drawn anew from it, by patient. A
-patient of `test` never trains: in some copies of the data set such patients stand in `train` too, and are left out.
-A patient's number is one person over all classes, since two eyes or two visits can differ in class.
+Whatever the layout (see `layout`), `test` is taken as it is given. `train` and `val` are one pool, from which
+validation is drawn anew by patient, because the published `val` folder of OCT2017 shares patients with `train`. A
+layout without splits is all pool. A patient of `test` who stands in the pool too, as in some copies of the data set, is
+a leak, and refused unless it is allowed. A patient's number is one person over all classes, since two eyes or two
+visits can differ in class.
 """
 
 import csv
@@ -18,8 +19,10 @@ from PIL import Image
 
 from oct_edge.errors import DataSetError
 from oct_edge.labels import LABELS
-from oct_edge.scan import SUFFIXES
+from oct_trainer.layout import POOL, read_layout
+from oct_trainer.leaks import Leak, judge_leak
 from oct_trainer.phantom.dataset import COMMENT
+from oct_trainer.usable import require_usable
 
 SPLIT_COLUMNS = ("path", "label", "patient", "split", "sha256")
 _DRAWS = 100
@@ -34,59 +37,60 @@ class Sample:
     patient: str
     split: str
 
+    def name(self, root: Path) -> str:
+        """The path relative to `root`, or absolute where a CSV named a scan elsewhere so."""
+        return (self.path.relative_to(root) if self.path.is_relative_to(root) else self.path).as_posix()
+
 
 @dataclass(frozen=True)
 class DataSet:
-    """Patient-separated samples, and how many scans were left out of training because `test` has their patient."""
+    """Patient-separated samples, except for a `leak` that was allowed; `root` is what their paths are relative to."""
 
     root: Path
     samples: tuple[Sample, ...]
-    withheld: int
+    leak: Leak | None = None
 
     def split(self, name: str) -> tuple[Sample, ...]:
         return tuple(s for s in self.samples if s.split == name)
 
 
-def read_dataset(root: Path, *, val_fraction: float = 0.15, seed: int = 0, limit: int | None = None) -> DataSet:
-    """The data set under `root`, split by patient.
+def read_dataset(
+    data: Path, *, val_fraction: float = 0.15, seed: int = 0, limit: int | None = None, allow_leak: bool = False
+) -> DataSet:
+    """The data set in the folder or CSV `data`, split by patient.
 
     `val_fraction` of the patients of each class are held out for validation, the same ones for the same `seed`;
-    `limit` keeps at most so many scans of each split, taken from the classes in turn.
+    `limit` keeps at most so many scans of each split, taken from the classes in turn; `allow_leak` takes splits that
+    leak as they stand.
 
     Raises:
-        DataSetError: no such folder, a file that does not follow the naming, or a class that cannot be both trained on
-            and validated.
+        DataSetError: no layout that is known, a scan without a patient or without a file, or a class that cannot be
+            both trained on and validated.
+        LeakingSplit: what is measured on would be trained on.
     """
-    pool = [*_read_split(root, "train"), *_read_split(root, "val")]
-    test = _read_split(root, "test")
-    tested = {s.patient for s in test}
-    free = [s for s in pool if s.patient not in tested]
-    _require_classes(free, root)
-    held_out = _draw_patients(free, val_fraction, seed, root)
-    parts = {
-        "train": [replace(s, split="train") for s in free if s.patient not in held_out],
-        "val": [replace(s, split="val") for s in free if s.patient in held_out],
-        "test": test,
-    }
-    samples = [s for part in parts.values() for s in (part if limit is None else _limited(part, limit))]
-    return DataSet(root, tuple(samples), len(pool) - len(free))
+    layout = read_layout(data)
+    require_usable(layout)
+    leak = judge_leak(layout, allow=allow_leak)
+    samples = [Sample(s.path, LABELS.index(s.label), s.patient or "", s.split) for s in layout.scans]
+    pool = [s for s in samples if s.split in POOL]
+    held_out = _draw_patients(pool, val_fraction, seed, data)
+    parts = (
+        [replace(s, split="train") for s in pool if s.patient not in held_out],
+        [replace(s, split="val") for s in pool if s.patient in held_out],
+        [s for s in samples if s.split == "test"],
+    )
+    kept = [s for part in parts for s in (part if limit is None else _limited(part, limit))]
+    return DataSet(layout.root, tuple(kept), leak)
 
 
 def write_split(samples: Iterable[Sample], sha256: Iterable[str], root: Path, path: Path) -> str:
     """Write the split as CSV and return the SHA-256 of it: the identity of this data, in this split."""
-    with path.open("w", newline="") as file:
+    with path.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(SPLIT_COLUMNS)
         for sample, digest in zip(samples, sha256, strict=True):
-            name = sample.path.relative_to(root).as_posix()
-            rows.writerow((name, LABELS[sample.label], sample.patient, sample.split, digest))
+            rows.writerow((sample.name(root), LABELS[sample.label], sample.patient, sample.split, digest))
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def patient_of(path: Path) -> str | None:
-    """The patient in a name `<CLASS>-<patient>-<n>`; None for any other name."""
-    parts = path.stem.split("-")
-    return parts[1] if len(parts) >= 3 and parts[0].upper() in LABELS else None
 
 
 def phantom_count(samples: Iterable[Sample]) -> int:
@@ -101,66 +105,29 @@ def class_counts(samples: Iterable[Sample]) -> dict[str, int]:
     return counts
 
 
+def rarest_classes(samples: Sequence[Sample]) -> dict[str, int]:
+    """The one class that each patient counts for where patients are parted: of several the one with fewest scans."""
+    counts = class_counts(samples)
+    classes: dict[str, set[int]] = defaultdict(set)
+    for sample in samples:
+        classes[sample.patient].add(sample.label)
+    return {p: min(labels, key=lambda label: (counts[LABELS[label]], label)) for p, labels in classes.items()}
+
+
 def _is_phantom(path: Path) -> bool:
     with Image.open(path) as image:
         return bool(image.info.get("comment") == COMMENT.encode())
 
 
-def _read_split(root: Path, split: str) -> list[Sample]:
-    folder = root / split
-    try:
-        present = folder.is_dir()
-    except OSError as error:
-        raise DataSetError(
-            f"{folder}: cannot be read ({error.strerror}).", hint="Point --data at a folder that this user may read."
-        ) from error
-    if not present:
-        if split == "train":
-            raise DataSetError(
-                f"{root}: there is no `train` folder.",
-                hint="Point --data at a folder with train/CNV, train/DME, train/DRUSEN and train/NORMAL; "
-                "`oct-train phantoms` makes one without any real scans.",
-            )
-        return []
-    samples = []
-    for label, name in enumerate(LABELS):
-        paths = sorted(p for p in (folder / name).glob("*") if p.suffix.lower() in SUFFIXES)
-        samples += [Sample(path, label, _patient(path), split) for path in paths]
-    return samples
-
-
-def _patient(path: Path) -> str:
-    patient = patient_of(path)
-    if patient is None:
-        raise DataSetError(
-            f"{path}: the name is not <CLASS>-<patient>-<n>.",
-            hint="The patient is read from the name; without it, scans of one person would stand in two splits.",
-        )
-    return patient
-
-
-def _require_classes(samples: Sequence[Sample], root: Path) -> None:
-    for label, name in enumerate(LABELS):
-        patients = {s.patient for s in samples if s.label == label}
-        if len(patients) < 2:
-            raise DataSetError(
-                f"{root}: class {name} has {len(patients)} patients to train on, and needs two or more.",
-                hint="One patient has to be held out for validation, and one has to stay in training.",
-            )
-
-
 def _draw_patients(samples: Sequence[Sample], fraction: float, seed: int, root: Path) -> set[str]:
-    """Patients to hold out, the same share of each class; a patient of two classes counts for the rarer one.
+    """Patients to hold out, the same share of each class.
 
     A draw that leaves a class, whose patients counted for another, without scans on one side is drawn again.
     """
-    counts = class_counts(samples)
-    classes: dict[str, set[int]] = defaultdict(set)
-    for sample in samples:
-        classes[sample.patient].add(sample.label)
+    counted_for = rarest_classes(samples)
     groups: dict[int, list[str]] = defaultdict(list)
-    for patient in sorted(classes):
-        groups[min(classes[patient], key=lambda label: (counts[LABELS[label]], label))].append(patient)
+    for patient in sorted(counted_for):
+        groups[counted_for[patient]].append(patient)
     rng = random.Random(seed)
     for _ in range(_DRAWS):
         held_out = {p for label in sorted(groups) for p in rng.sample(groups[label], _share(groups[label], fraction))}

@@ -7,7 +7,6 @@ The run appears when all of it is there (see `run_folder`). Until then every fin
 `<out>/.<network>.partial/`, and the same command goes on from the last one (see `checkpoints`).
 """
 
-import csv
 import json
 import sys
 from collections.abc import Sequence
@@ -25,17 +24,18 @@ from oct_trainer.batchnorm import restore_batch_norms, set_norm_momentum
 from oct_trainer.checkpoints import Checkpoints
 from oct_trainer.dataset import DataSet, class_counts, phantom_count, write_split
 from oct_trainer.machine import Machine, find_machine, memory_guarded
-from oct_trainer.metrics import summarise
 from oct_trainer.networks import NETWORKS
-from oct_trainer.pictures import Pictures, load_pictures
+from oct_trainer.pictures import Pictures, load_parts
+from oct_trainer.predict import predict
+from oct_trainer.predictions import measure, write_predictions
 from oct_trainer.progress import TrainingProgress
 from oct_trainer.recipes import Recipe
+from oct_trainer.run import SCHEMA
 from oct_trainer.run_folder import new_run
-from oct_trainer.stream import batches, predict, steps_per_epoch, training_stream
+from oct_trainer.stream import batches, steps_per_epoch, training_stream
 from oct_trainer.weights import apply_weights, base_of
 
 RESTORE_SCANS = 256
-SCHEMA = "oct-edge/run@1"
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def train(
     task = Task(network, replace(recipe, epochs=min(recipe.epochs, epochs or recipe.epochs)), weights, seed, tensorboard)
     with memory_guarded(recipe.batch):
         keras.utils.set_random_seed(seed)
-        parts = {name: load_pictures(data.split(name)) for name in ("train", "val", "test") if data.split(name)}
+        parts = load_parts(data.samples)
         machine = machine or find_machine()
         with machine.building():
             model = _build(task)
@@ -106,7 +106,7 @@ def train(
                 "weights": start,
                 "parameters": finished.count_params(),
                 "data": described,
-                "metrics": _evaluate(finished, parts, run),
+                "metrics": _evaluate(finished, parts, run, data.root),
                 "software": {"tensorflow": tf.__version__, "keras": keras.__version__, "numpy": np.__version__},
                 "disclaimer": DISCLAIMER,
             }
@@ -218,19 +218,10 @@ def _write_history(rows: Sequence[dict[str, float]], path: Path) -> None:
         table.writerows(rows)
 
 
-def _evaluate(model: keras.Model, parts: dict[str, Pictures], run: Path) -> dict[str, Any]:
-    figures = {}
-    with (run / "predictions.csv").open("w", newline="") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(("split", "path", "label", *LABELS))
-        for name, pictures in parts.items():
-            if name == "train":
-                continue
-            scores = predict(model, pictures)
-            figures[name] = summarise(pictures.labels, scores.argmax(1), pictures.patients)
-            for sample, row in zip(pictures.samples, scores, strict=True):
-                rows.writerow((name, sample.path.name, LABELS[sample.label], *(f"{p:.5f}" for p in row)))
-    return figures
+def _evaluate(model: keras.Model, parts: dict[str, Pictures], run: Path, root: Path) -> dict[str, Any]:
+    held_out = {name: predict(model, part, root) for name, part in parts.items() if name != "train"}
+    write_predictions(run / "predictions.csv", held_out)
+    return measure(held_out)
 
 
 def _describe_data(data: DataSet, parts: dict[str, Pictures], run: Path) -> dict[str, Any]:
@@ -243,7 +234,7 @@ def _describe_data(data: DataSet, parts: dict[str, Pictures], run: Path) -> dict
         "split_sha256": write_split(samples, digests, data.root, run / "split.csv"),
         "scans": {name: class_counts(part.samples) for name, part in parts.items()},
         "patients": {name: len(set(part.patients)) for name, part in parts.items()},
-        "withheld_scans": data.withheld,
+        "leak": asdict(data.leak) if data.leak else None,
         "phantoms": any(phantoms.values()),
         "phantom_scans": phantoms,
     }

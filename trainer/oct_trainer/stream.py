@@ -7,7 +7,6 @@ exactly what it would have seen without the interruption.
 
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -44,16 +43,6 @@ def batches(pictures: Pictures) -> Any:
     columns = (pictures.grey[..., None], _one_hot(pictures))
     stream = tf.data.Dataset.from_tensor_slices(columns).batch(BATCH)
     return stream.map(lambda grey, label: (tf.repeat(tf.cast(grey, tf.float32), 3, axis=3), label)).prefetch(2)
-
-
-def predict(model: keras.Model, pictures: Pictures) -> np.ndarray:
-    """Probabilities float32 `[n, 4]`."""
-
-    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
-    def answer(pixels: Any) -> Any:
-        return model(pixels, training=False)
-
-    return np.concatenate([answer(pixels).numpy() for pixels, _ in batches(pictures)])
 
 
 def sample_weights(pictures: Pictures, recipe: Recipe) -> np.ndarray:

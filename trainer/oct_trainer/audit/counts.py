@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from statistics import median
 
 from oct_edge.labels import LABELS
-from oct_trainer.audit.inventory import POOL, SPLITS, Entry
+from oct_trainer.audit.inventory import Entry
+from oct_trainer.layout import POOL, SPLITS
 
 
 @dataclass(frozen=True)

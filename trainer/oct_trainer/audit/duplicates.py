@@ -6,7 +6,6 @@ Measured on 1,016 real scans, over all pairs of different patients, mirrored or 
 measures to be reported. Most copies that were cropped by 2 %, turned, or had their border repainted are missed.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -14,12 +13,12 @@ from typing import Literal
 import numpy as np
 
 from oct_trainer.audit.fingerprint import BITS, details, mirrored, signs
-from oct_trainer.audit.inventory import POOL, Entry
+from oct_trainer.audit.inventory import Entry
+from oct_trainer.layout import POOL
+from oct_trainer.leaks import Verdict, grouped, verdict
 
 MAX_BITS = 40
 MIN_CORRELATION = 0.94
-
-Verdict = Literal["leak", "repaired", "note"]
 
 _BLOCK = 128
 _CONFIRMED = 64  # so many of the nearest by hash are compared by correlation, so that a thousand alike cost no memory
@@ -45,24 +44,8 @@ class Duplicate:
         return len(self.labels) > 1
 
 
-def verdict(entries: Sequence[Entry]) -> Verdict:
-    """What it means that these files show one picture, or one patient.
-
-    Across splits it is a leak, except between `train` and `val` for one patient, who ends on one side of the
-    validation that is drawn anew.
-    """
-    splits = {e.split for e in entries}
-    if len(splits) == 1:
-        return "note"
-    patients = {e.patient for e in entries}
-    return "repaired" if splits <= POOL and len(patients) == 1 and None not in patients else "leak"
-
-
 def exact_duplicates(entries: Iterable[Entry]) -> list[Duplicate]:
-    groups: dict[str, list[Entry]] = defaultdict(list)
-    for entry in entries:
-        if entry.content:
-            groups[entry.content.sha256].append(entry)
+    groups = grouped(entries, lambda entry: entry.content.sha256 if entry.content else None)
     return [_duplicate("exact", group) for group in groups.values() if len(group) > 1]
 
 

@@ -1,12 +1,9 @@
-"""What an audit found, and what of it is a leak.
+"""What an audit found, and what of it is a leak (see `leaks`).
 
-A leak lets a model be measured on what it was trained on: a patient, or a picture, in `test` and in `train` or `val`.
-In the published form of OCT2017 `val` shares patients with `train`; reading the data set repairs that, because both
-are one pool from which validation is drawn anew by patient, and it is reported as repaired. Everything else is a
-note: it may be right, and a person should know it.
+What reading the data set repairs is reported as repaired. Everything else is a note: it may be right, and a person
+should know it.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,12 +16,11 @@ from oct_trainer.audit.duplicates import (
     MAX_BITS,
     MIN_CORRELATION,
     Duplicate,
-    Verdict,
     exact_duplicates,
     near_duplicates,
-    verdict,
 )
 from oct_trainer.audit.inventory import Entry, Inventory, take_inventory
+from oct_trainer.leaks import Verdict, grouped, verdict
 
 SCHEMA = "oct-edge/audit@1"
 
@@ -108,10 +104,7 @@ def run_audit(root: Path, on_progress: Callable[[int, int], None] | None = None)
 
 
 def _shared_patients(entries: Sequence[Entry]) -> tuple[SharedPatient, ...]:
-    by_patient: dict[str, list[Entry]] = defaultdict(list)
-    for entry in entries:
-        if entry.patient:
-            by_patient[entry.patient].append(entry)
+    by_patient = grouped(entries, lambda entry: entry.patient)
     return tuple(
         SharedPatient(patient, verdict(scans), _count_by_split(scans))
         for patient, scans in sorted(by_patient.items())

@@ -7,8 +7,9 @@ from oct_edge.labels import LABELS
 from oct_edge.table import printable
 from oct_trainer.audit.artefacts import Trait
 from oct_trainer.audit.counts import count_patients, count_sizes, count_splits, missing_classes
-from oct_trainer.audit.duplicates import Duplicate, Verdict
+from oct_trainer.audit.duplicates import Duplicate
 from oct_trainer.audit.findings import Audit, SharedPatient
+from oct_trainer.leaks import Verdict
 
 SHOWN = 20  # lines of one kind; --json has them all
 
