@@ -81,7 +81,9 @@ def train(
         OutOfMemory: says what to lower.
         OutputUnavailable: the run cannot be written; the epochs before are kept.
     """
-    task = Task(network, replace(recipe, epochs=min(recipe.epochs, epochs or recipe.epochs)), weights, seed, tensorboard)
+    task = Task(
+        network, replace(recipe, epochs=min(recipe.epochs, epochs or recipe.epochs)), weights, seed, tensorboard
+    )
     with memory_guarded(recipe.batch):
         keras.utils.set_random_seed(seed)
         parts = load_parts(data.samples)
@@ -201,9 +203,7 @@ def _optimizer(recipe: Recipe, steps: int) -> Any:
 def _callbacks(task: Task) -> list[Any]:
     recipe, callbacks = task.recipe, []
     if recipe.patience is not None:
-        callbacks.append(
-            keras.callbacks.EarlyStopping("val_loss", patience=recipe.patience, restore_best_weights=True)
-        )
+        callbacks.append(keras.callbacks.EarlyStopping("val_loss", patience=recipe.patience, restore_best_weights=True))
     if recipe.plateau:
         callbacks.append(keras.callbacks.ReduceLROnPlateau(factor=0.2, patience=3, min_delta=1e-5))
     if task.tensorboard is not None:

@@ -23,8 +23,8 @@ def predict(model: keras.Model, pictures: Pictures, root: Path) -> Predictions:
 def scores_of(model: keras.Model, grey: np.ndarray) -> np.ndarray:
     """Probabilities, float64 `[n, 4]`, for pictures uint8 `[n, 224, 224]`; each row sums to 1.
 
-    Not by Keras' `predict`, which compiles with XLA unless the model was compiled without: on a processor that is two to
-    five times slower.
+    Not by Keras' `predict`, which compiles with XLA unless the model was compiled without it: on a processor that is
+    two to five times slower.
     """
 
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
