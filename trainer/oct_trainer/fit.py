@@ -7,6 +7,7 @@ The run appears when all of it is there (see `run_folder`). Until then every fin
 `<out>/.<network>.partial/`, and the same command goes on from the last one (see `checkpoints`).
 """
 
+import csv
 import json
 import sys
 from collections.abc import Sequence
