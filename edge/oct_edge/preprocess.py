@@ -1,9 +1,15 @@
 """`Scan` to tensor. The only such function in the repository: trainer, converters and device all call it.
 
-The picture is stretched to the network's square with an antialiased bilinear filter, as grey, and only then repeated
-to three channels; there is no arithmetic on the values (rescaling is a layer inside the network). B-scans come in
-several aspect ratios of the same retina (Spectralis exports 512, 768, 1024 or 1536 columns for 496 rows), so stretching
-is what makes them comparable. A change here changes `PREPROCESSING`, and a model made with another one is refused.
+Three steps, on grey values that no arithmetic touches (rescaling is a layer inside the network):
+
+1. White wedges and borders, which registration leaves around a scan, become black.
+2. A window of the rows is cut out, centred on the retina: half of the height, or more where the retina needs more. The
+   vitreous above and the choroid's shadow below tell nothing, and half the rows of a picture went to them.
+3. The window is stretched to the network's square with an antialiased bilinear filter. B-scans come in several aspect
+   ratios of the same retina (Spectralis exports 512, 768, 1024 or 1536 columns for 496 rows), so stretching is what
+   makes them comparable; and the number of rows that a scanner or a clerk leaves above and below no longer shows.
+
+A change here changes `PREPROCESSING`, and a model made with another one is refused.
 """
 
 import numpy as np
@@ -11,15 +17,22 @@ from PIL import Image
 
 from oct_edge.scan import Scan
 
-PREPROCESSING = "stretch-bilinear-224@1"
+PREPROCESSING = "retina-window-224@1"
 SIZE = 224
+
+WHITE = 250  # a registration's border is 255; JPEG leaves a little less of it
+RINGING = 3  # pixels beside a border that JPEG brightens or darkens with it
+SHARE = 0.5  # of the height, at least
+ROOM = 1.2  # times the height of the retina, at least
+_PROFILE = (64, 128)  # columns and rows on which the retina is looked for
 
 
 def to_grey(scan: Scan) -> np.ndarray:
     """The network's picture before it is repeated to three channels: uint8 `[224, 224]`."""
-    if scan.pixels.shape == (SIZE, SIZE):
-        return scan.pixels
-    return np.asarray(Image.fromarray(scan.pixels).resize((SIZE, SIZE), Image.Resampling.BILINEAR))
+    pixels = without_borders(scan.pixels)
+    top, bottom = retina_window(pixels)
+    box = (0.0, top, float(pixels.shape[1]), bottom)
+    return np.asarray(Image.fromarray(pixels).resize((SIZE, SIZE), Image.Resampling.BILINEAR, box=box))
 
 
 def to_tensor(scan: Scan) -> np.ndarray:
@@ -30,3 +43,40 @@ def to_tensor(scan: Scan) -> np.ndarray:
 def expand(grey: np.ndarray) -> np.ndarray:
     """Grey uint8 `[224, 224]` as the tensor `[1, 224, 224, 3]`; data sets are kept grey, at a third of the size."""
     return np.ascontiguousarray(np.broadcast_to(grey[None, :, :, None], (1, SIZE, SIZE, 3)))
+
+
+def without_borders(pixels: np.ndarray) -> np.ndarray:
+    """Grey uint8 `[h, w]` with every run of white that begins at an edge, and `RINGING` pixels behind it, made black."""
+    white = pixels >= WHITE
+    if not (white[0].any() or white[-1].any() or white[:, 0].any() or white[:, -1].any()):
+        return pixels
+    height, width = pixels.shape
+    rows, columns = np.arange(height)[:, None], np.arange(width)[None]
+    outside = rows < _border(white)
+    outside |= rows >= height - _border(white[::-1])
+    outside |= columns < _border(white.T)[:, None]
+    outside |= columns >= width - _border(white.T[::-1])[:, None]
+    return np.where(outside, np.uint8(0), pixels)
+
+
+def retina_window(pixels: np.ndarray) -> tuple[float, float]:
+    """First and last row, in pixels, of the window that `to_grey` shows of grey uint8 `[h, w]`; all rows of a blank one.
+
+    The retina is where the light is: between the 2nd and 98th percentile of what stands out over the darker 60 % of the
+    picture, squared. Both figures, `SHARE` and `ROOM` were chosen by cross-validation, see docs/training.md.
+    """
+    small = np.asarray(Image.fromarray(pixels).resize(_PROFILE, Image.Resampling.BOX)).astype(np.float32)
+    light = (np.maximum(small - np.percentile(small, 60), 0) ** 2).sum(1)
+    if not light.any():
+        return 0.0, float(len(pixels))
+    share = np.cumsum(light) / light.sum()
+    top, bottom = np.interp((0.02, 0.98), share, np.arange(1, len(share) + 1)) / len(share)
+    height = min(max(SHARE, ROOM * (bottom - top)), 1.0)
+    start = min(max((top + bottom - height) / 2, 0.0), 1.0 - height)
+    return float(start * len(pixels)), float((start + height) * len(pixels))
+
+
+def _border(white: np.ndarray) -> np.ndarray:
+    """How many rows each column loses from the top: its first run of white and the ringing behind it."""
+    run = np.where(white.all(0), len(white), np.argmin(white, axis=0))
+    return np.where(run > 0, run + RINGING, 0)

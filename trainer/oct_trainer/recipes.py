@@ -13,8 +13,8 @@ class Recipe:
 
     `scaling` and `shrink` are what the network does to its pixels first; `fine_tune` trains the pre-trained base too,
     after its batch norms were restored; `balance` weighs scans by 1/sqrt(scans of the class) and 1/sqrt(scans of the
-    patient); `patience` stops after so many epochs without a better validation loss, and goes back to the best epoch (None:
-    every epoch is trained, the last one is taken, and validation chooses nothing); `plateau` is the article's
+    patient); `patience` stops after so many epochs without a better validation loss, and goes back to the best epoch
+    (None: every epoch is trained, the last one is taken, and validation chooses nothing); `plateau` is the article's
     ReduceLROnPlateau; `norm_momentum` is that of the batch norms: at Keras' 0.99 their running statistics lag
     500 steps behind, ten epochs of small data.
     """
@@ -36,9 +36,7 @@ class Recipe:
     batch: int = 16
 
 
-_PHYSICAL = Augmentation(
-    rotation=10, shift=0.1, zoom=0.15, aspect=0.2, gain=0.25, speckle=0.1, jpeg=40, fill="black"
-)
+_PHYSICAL = Augmentation(rotation=10, shift=0.1, zoom=0.15, aspect=0.2, gain=0.25, speckle=0.1, jpeg=40, fill="black")
 
 ARTICLE = {
     "mobilenet": Recipe("article", 10, 1e-3, Augmentation(rotation=20, shift=0.2)),
@@ -48,7 +46,7 @@ ARTICLE = {
 BEST = {
     "mobilenet": Recipe(
         "best",
-        12,
+        10,
         3e-4,
         _PHYSICAL,
         scaling="symmetric",
@@ -64,7 +62,7 @@ BEST = {
         30,
         2e-3,
         _PHYSICAL,
-        shrink=2,
+        shrink=4,
         optimizer="adamw",
         cosine=True,
         balance=True,
