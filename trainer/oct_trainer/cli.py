@@ -1,6 +1,7 @@
 """`oct-train`: train the networks, or draw phantoms to train on."""
 
 import json
+import logging
 import os
 from collections.abc import Callable
 from enum import StrEnum
@@ -15,6 +16,7 @@ from oct_edge.console import DebugOption, application, package_version, run, set
 from oct_edge.errors import ConfigurationError, MissingExtra, OutputUnavailable
 from oct_edge.files import make_folder
 from oct_trainer.networks import NETWORKS
+from oct_trainer.weights_option import parse_weights
 
 LARGEST_SEED = 2**32 - 1  # NumPy takes none beyond
 
@@ -55,24 +57,30 @@ def require_tensorflow(command: str) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with silenced(2):
         import_module("tensorflow")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # each network more makes it warn of retracing
 
 
 def _train(
     names: tuple[str, ...],
     data: Path,
     out: Path,
-    weights: str,
+    weights: list[str],
     recipe: str,
     epochs: int | None,
     limit: int | None,
     seed: int,
     allow_leak: bool,
 ) -> None:
+    try:
+        option = parse_weights(weights)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--weights") from error
     make_folder(out)
     require_tensorflow("oct-train")
     from oct_trainer.dataset import read_dataset
     from oct_trainer.fit import train
     from oct_trainer.recipes import RECIPES
+    from oct_trainer.weights import check_weights
 
     missing = [name for name in names if name not in RECIPES[recipe]]
     if missing:
@@ -81,8 +89,10 @@ def _train(
             hint="Leave --recipe out, or train another network.",
         )
     dataset = read_dataset(data, seed=seed, limit=limit, allow_leak=allow_leak)
+    recipes = {name: RECIPES[recipe][name] for name in names}
+    check_weights(option, recipes)
     for name in names:
-        print(train(name, dataset, out, RECIPES[recipe][name], weights=weights, epochs=epochs, seed=seed))
+        print(train(name, dataset, out, recipes[name], weights=option.of(name), epochs=epochs, seed=seed))
 
 
 def _command(names: tuple[str, ...]) -> Callable[..., None]:
@@ -95,13 +105,14 @@ def _command(names: tuple[str, ...]) -> Callable[..., None]:
             Path, typer.Option("--out", metavar="RUNS", readable=False, help="Where the run folders are made.")
         ],
         weights: Annotated[
-            str,
+            list[str] | None,
             typer.Option(
                 "--weights",
-                metavar="DIR|imagenet|none",
-                help="Start from a file or a run in DIR, a download, or nothing.",
+                metavar="[NAME=]DIR|imagenet|none",
+                help="Start from a file or a run in DIR, a download, or nothing; of all networks or of one; repeatable."
+                " [default: imagenet]",
             ),
-        ] = "imagenet",
+        ] = None,
         recipe: Annotated[RecipeName, typer.Option("--recipe", help="Ours or the article's.")] = RecipeName.best,
         epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="At most so many.")] = None,
         limit: Annotated[int | None, typer.Option("--limit", min=4, help="At most so many scans a split.")] = None,
@@ -113,7 +124,7 @@ def _command(names: tuple[str, ...]) -> Callable[..., None]:
             bool, typer.Option("--allow-leak", help="Train on splits that leak; the run and the card say so.")
         ] = False,
     ) -> None:
-        _train(names, data, out, weights, recipe.value, epochs, limit, seed, allow_leak)
+        _train(names, data, out, weights or [], recipe.value, epochs, limit, seed, allow_leak)
 
     return command
 
@@ -121,6 +132,16 @@ def _command(names: tuple[str, ...]) -> Callable[..., None]:
 for _network in NETWORKS.values():
     app.command(_network.name, help=f"Train {_network.title}.")(_command((_network.name,)))
 app.command("all", help="Train all networks, one after the other.")(_command(tuple(NETWORKS)))
+
+
+@app.command()
+def networks(
+    as_json: Annotated[bool, typer.Option("--json", help="One oct-edge/networks@1 object.")] = False,
+) -> None:
+    """List the networks: layers, parameters, work, and the article's accuracy. Needs no TensorFlow."""
+    from oct_trainer.networks.listing import describe, rows
+
+    print(json.dumps(describe(), indent=1) if as_json else "\n".join(rows()))
 
 
 @app.command()
