@@ -22,7 +22,11 @@ INTENDED_USE = (
     "the model was not validated on volumes, on other scanners than its training data's, or for any clinical decision."
 )
 _PACKAGES = ("oct-edge", "tensorflow", "keras", "ai-edge-litert", "numpy", "pillow")
-_IMAGENET = "MobileNet v1 ImageNet weights, Google, Apache-2.0"
+_IMAGENET = {
+    "mobilenet": "MobileNet v1 ImageNet weights, Google, Apache-2.0",
+    "vgg16": "VGG16 ImageNet weights, Simonyan and Zisserman 2014 (Visual Geometry Group, Oxford), CC BY 4.0, "
+    "as distributed by Keras applications",
+}
 
 
 def make_card(
@@ -71,7 +75,7 @@ def make_card(
         "metrics": {kind: {split: entry[kind] for split, entry in metrics.items()} for kind in ("float32", "int8")},
         "parity": {split: compare([part]).summary() for split, part in parts.items()},
         "golden": golden.card,
-        "licences": ["model: Apache-2.0", *_of_weights(record["weights"]), *attributions],
+        "licences": ["model: Apache-2.0", *_of_weights(run.network, record["weights"]), *attributions],
         "software": {package: metadata.version(package) for package in _PACKAGES}
         | {"python": platform.python_version()},
     }
@@ -83,11 +87,11 @@ def _urgent(part: Answers, temperature: float, point: OperatingPoint) -> dict[st
     return detection(np.isin(part.pictures.labels, URGENT), called, part.pictures.patients)
 
 
-def _of_weights(weights: dict[str, Any]) -> tuple[str, ...]:
+def _of_weights(network: str, weights: dict[str, Any]) -> tuple[str, ...]:
     """Licences of the starting weights, also where they came through earlier runs."""
     if weights["kind"] == "run":
-        return _of_weights(weights["weights"])
-    return (_IMAGENET,) if weights["kind"] == "imagenet" else ()
+        return _of_weights(network, weights["weights"])
+    return (_IMAGENET[network],) if weights["kind"] == "imagenet" else ()
 
 
 def _prior(counts: dict[str, int]) -> dict[str, float]:

@@ -8,7 +8,8 @@ import typer
 from oct_edge.console import DebugOption, application, complain, package_version, run, set_debug
 from oct_edge.errors import GateFailed
 from oct_trainer.cli import require_tensorflow
-from oct_trainer.networks import NETWORKS
+
+DEFAULT_NETWORKS = ("mobilenet", "compact")  # what a Pi can serve; the two VGGs on request
 
 app = application("Quantize trained networks to int8 TFLite and prove them against their float parents.")
 
@@ -19,7 +20,10 @@ def convert(
     runs: Annotated[Path | None, typer.Option("--runs", metavar="DIR", help="The --out of oct-train.")] = None,
     data: Annotated[Path | None, typer.Option("--data", metavar="DIR|CSV", help="The --data of that training.")] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where models and reports go.")] = None,
-    network: Annotated[list[str] | None, typer.Option("--network", help="Only these networks; repeatable.")] = None,
+    network: Annotated[
+        list[str] | None,
+        typer.Option("--network", help=f"Only this network; repeatable. [default: {' and '.join(DEFAULT_NETWORKS)}]"),
+    ] = None,
     calibration: Annotated[int, typer.Option("--calibration", min=4, help="How many calibration scans.")] = 200,
     seed: Annotated[int, typer.Option("--seed", help="Decides which scans calibrate.")] = 0,
     max_accuracy_drop: Annotated[float, typer.Option("--max-accuracy-drop", min=0.0, max=1.0)] = 0.01,
@@ -51,7 +55,7 @@ def convert(
 
     options = Options(Gates(max_accuracy_drop, min_agreement), calibration, seed, tuple(attribution or ()))
     refused = False
-    for folder in find_runs(runs, tuple(network or NETWORKS)):
+    for folder in find_runs(runs, tuple(network or DEFAULT_NETWORKS)):
         try:
             with progress() as on_progress:
                 print(convert(folder, data, out, options, on_progress))

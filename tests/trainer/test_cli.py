@@ -1,5 +1,6 @@
 """`oct-train` as it is typed: what it refuses, in how many lines."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -31,6 +32,37 @@ def test_a_seed_that_numpy_does_not_take_is_refused(
     done = run_command("oct-train", *command, "--out", tmp_path, "--seed", seed)
     assert done.returncode == 2
     assert "--seed" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [(("vgg19=none",), "`vgg19` is no network"), (("none", "imagenet"), "none and imagenet are for every network")],
+)
+def test_weights_that_leave_a_doubt_are_refused_before_anything_is_made(
+    tmp_path: Path, run_command: Command, values: tuple[str, ...], message: str
+) -> None:
+    weights = [word for value in values for word in ("--weights", value)]
+    done = run_command("oct-train", "all", "--data", "data", "--out", tmp_path / "runs", *weights)
+    assert done.returncode == 2
+    assert message in " ".join(done.stderr.split())
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.tf
+@pytest.mark.parametrize("network", ["mobilenet", "vgg16"])
+def test_a_download_that_fails_says_what_to_put_where(
+    root: Path, tmp_path: Path, run_command: Command, network: str
+) -> None:
+    pytest.importorskip("tensorflow")
+    nowhere = {"https_proxy": "http://127.0.0.1:9", "KERAS_HOME": str(tmp_path / "keras")}
+    options = ("--data", root, "--out", tmp_path / "runs", "--weights", "imagenet")
+    done = run_command("oct-train", network, *options, env=os.environ | nowhere)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    *_, message, hint = done.stderr.splitlines()
+    assert message.startswith(f"error [weights]: ImageNet weights for {network} cannot be downloaded")
+    assert f"{network}*.h5" in hint
+    assert f"{network}=none" in hint
 
 
 @pytest.mark.tf

@@ -128,19 +128,22 @@ def test_the_articles_compact_recipe_lowers_its_rate_on_a_plateau(tmp_path: Path
 
 
 @pytest.mark.slow
-def test_both_networks_train_on_real_scans_by_the_articles_recipe(
+def test_all_networks_train_on_real_scans_by_the_articles_recipe(
     oct2017: Path, tmp_path: Path, run_command: Command
 ) -> None:
     weights = oct2017.parent / "weights"
     if not weights.is_dir():
         pytest.skip("needs the weights in ../shared/data/weights")
-    options = ("--recipe", "article", "--epochs", 1, "--limit", 16, "--weights", weights)
+    options = ("--recipe", "article", "--epochs", 1, "--limit", 8, "--weights", weights, "--weights", "vgg16=none")
     done = run_command("oct-train", "all", "--data", oct2017, "--out", tmp_path, *options)
     assert done.returncode == 0, done.stderr
-    records = {name: json.loads((tmp_path / name / "metrics.json").read_text()) for name in ("mobilenet", "compact")}
+    assert done.stdout.split() == [str(tmp_path / name) for name in NETWORKS]
+    records = {name: json.loads((tmp_path / name / "metrics.json").read_text()) for name in NETWORKS}
     assert {name: record["weights"]["kind"] for name, record in records.items()} == {
         "mobilenet": "imagenet",
+        "vgg16": "none",
         "compact": "none",
+        "custom-vgg": "none",
     }
     for record in records.values():
         assert record["recipe"]["name"] == "article"

@@ -1,6 +1,7 @@
 """`oct-train`: train the networks, or draw phantoms to train on."""
 
 import json
+import logging
 import os
 from collections.abc import Callable
 from enum import StrEnum
@@ -15,6 +16,7 @@ from oct_edge.console import DebugOption, application, package_version, run, set
 from oct_edge.errors import ConfigurationError, MissingExtra, OutputUnavailable
 from oct_edge.files import make_folder
 from oct_trainer.networks import NETWORKS
+from oct_trainer.weights_option import WeightsOption, parse_weights
 
 LARGEST_SEED = 2**32 - 1  # NumPy takes none beyond
 
@@ -55,24 +57,45 @@ def require_tensorflow(command: str) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with silenced(2):
         import_module("tensorflow")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # each network more makes it warn of retracing
+
+
+WeightsFlag = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--weights",
+        metavar="[NAME=]DIR|imagenet|none",
+        help="Start from a file or a run in DIR, a download, or nothing; of all networks or of one; repeatable."
+        " [default: imagenet]",
+    ),
+]
+
+
+def _parse_weights(texts: list[str]) -> WeightsOption:
+    try:
+        return parse_weights(texts)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--weights") from error
 
 
 def _train(
     names: tuple[str, ...],
     data: Path,
     out: Path,
-    weights: str,
+    weights: list[str],
     recipe: str,
     epochs: int | None,
     limit: int | None,
     seed: int,
     allow_leak: bool,
 ) -> None:
+    option = _parse_weights(weights)
     make_folder(out)
     require_tensorflow("oct-train")
     from oct_trainer.dataset import read_dataset
     from oct_trainer.fit import train
     from oct_trainer.recipes import RECIPES
+    from oct_trainer.weights import check_weights
 
     missing = [name for name in names if name not in RECIPES[recipe]]
     if missing:
@@ -81,8 +104,10 @@ def _train(
             hint="Leave --recipe out, or train another network.",
         )
     dataset = read_dataset(data, seed=seed, limit=limit, allow_leak=allow_leak)
+    recipes = {name: RECIPES[recipe][name] for name in names}
+    check_weights(option, recipes)
     for name in names:
-        print(train(name, dataset, out, RECIPES[recipe][name], weights=weights, epochs=epochs, seed=seed))
+        print(train(name, dataset, out, recipes[name], weights=option.of(name), epochs=epochs, seed=seed))
 
 
 def _command(names: tuple[str, ...]) -> Callable[..., None]:
@@ -94,14 +119,7 @@ def _command(names: tuple[str, ...]) -> Callable[..., None]:
         out: Annotated[
             Path, typer.Option("--out", metavar="RUNS", readable=False, help="Where the run folders are made.")
         ],
-        weights: Annotated[
-            str,
-            typer.Option(
-                "--weights",
-                metavar="DIR|imagenet|none",
-                help="Start from a file or a run in DIR, a download, or nothing.",
-            ),
-        ] = "imagenet",
+        weights: WeightsFlag = None,
         recipe: Annotated[RecipeName, typer.Option("--recipe", help="Ours or the article's.")] = RecipeName.best,
         epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="At most so many.")] = None,
         limit: Annotated[int | None, typer.Option("--limit", min=4, help="At most so many scans a split.")] = None,
@@ -113,7 +131,7 @@ def _command(names: tuple[str, ...]) -> Callable[..., None]:
             bool, typer.Option("--allow-leak", help="Train on splits that leak; the run and the card say so.")
         ] = False,
     ) -> None:
-        _train(names, data, out, weights, recipe.value, epochs, limit, seed, allow_leak)
+        _train(names, data, out, weights or [], recipe.value, epochs, limit, seed, allow_leak)
 
     return command
 
@@ -135,9 +153,7 @@ def crossval(
     data: Annotated[
         Path | None, typer.Option("--data", metavar="DIR|CSV", readable=False, help="As in training.")
     ] = None,
-    weights: Annotated[
-        str, typer.Option("--weights", metavar="DIR|imagenet|none", help="As in training.")
-    ] = "imagenet",
+    weights: WeightsFlag = None,
     recipe: Annotated[RecipeName, typer.Option("--recipe", help="Ours or the article's.")] = RecipeName.best,
     folds: Annotated[int, typer.Option("--folds", min=2, help="How many parts of patients.")] = 5,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Train every fold by seeds 0, 1, …")] = 1,
@@ -157,14 +173,22 @@ def crossval(
     if networks and data is None:
         raise typer.BadParameter("is needed to train.", param_hint="--data")
     if networks and data is not None:
-        _cross_validate(networks, data, out, recipe.value, weights, folds, seeds, epochs)
+        _cross_validate(networks, data, out, recipe.value, weights or [], folds, seeds, epochs)
     table = tabulate(read_methods(out))
     print(json.dumps(table, indent=1) if as_json else "\n".join(rows(table)))
 
 
 def _cross_validate(
-    networks: list[str], data: Path, out: Path, recipe: str, weights: str, folds: int, seeds: int, epochs: int | None
+    networks: list[str],
+    data: Path,
+    out: Path,
+    recipe: str,
+    weights: list[str],
+    folds: int,
+    seeds: int,
+    epochs: int | None,
 ) -> None:
+    option = _parse_weights(weights)
     make_folder(out)
     require_tensorflow("oct-train crossval")
     from oct_trainer.crossval.validate import cross_validate
@@ -172,7 +196,18 @@ def _cross_validate(
 
     dataset = read_dataset(data)
     for network in networks:
-        cross_validate(network, dataset, out, recipe=recipe, weights=weights, count=folds, seeds=seeds, epochs=epochs)
+        start = option.of("mobilenet" if network == "logistic" else network)
+        cross_validate(network, dataset, out, recipe=recipe, weights=start, count=folds, seeds=seeds, epochs=epochs)
+
+
+@app.command()
+def networks(
+    as_json: Annotated[bool, typer.Option("--json", help="One oct-edge/networks@1 object.")] = False,
+) -> None:
+    """List the networks: layers, parameters, work, and the article's accuracy. Needs no TensorFlow."""
+    from oct_trainer.networks.listing import describe, rows
+
+    print(json.dumps(describe(), indent=1) if as_json else "\n".join(rows()))
 
 
 @app.command()

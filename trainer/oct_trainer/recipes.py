@@ -1,6 +1,6 @@
 """How a network is trained: the article's way to the letter, and ours."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from oct_trainer.augment import Augmentation
@@ -40,7 +40,9 @@ _PHYSICAL = Augmentation(rotation=10, shift=0.1, zoom=0.15, aspect=0.2, gain=0.2
 
 ARTICLE = {
     "mobilenet": Recipe("article", 10, 1e-3, Augmentation(rotation=20, shift=0.2)),
+    "vgg16": Recipe("article", 10, 1e-3, Augmentation(rotation=20, shift=0.2)),
     "compact": Recipe("article", 10, 1e-3, Augmentation(rotation=30, shift=0.3), plateau=True),
+    "custom-vgg": Recipe("article", 15, 1e-3, Augmentation(rotation=30, shift=0.3), plateau=True),
 }
 
 BEST = {
@@ -53,6 +55,18 @@ BEST = {
         optimizer="adamw",
         cosine=True,
         fine_tune=True,
+        balance=True,
+        label_smoothing=0.05,
+        patience=None,
+    ),
+    "vgg16": Recipe(
+        "best",
+        15,
+        3e-4,
+        _PHYSICAL,
+        scaling="caffe",
+        optimizer="adamw",
+        cosine=True,
         balance=True,
         label_smoothing=0.05,
         patience=None,
@@ -71,5 +85,7 @@ BEST = {
         norm_momentum=0.9,
     ),
 }
+
+BEST["custom-vgg"] = replace(BEST["compact"], shrink=1)  # seven poolings see the whole retina anyway
 
 RECIPES = {"best": BEST, "article": ARTICLE}

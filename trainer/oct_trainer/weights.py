@@ -1,23 +1,46 @@
 """Where a network starts from: ImageNet, nothing, or a file.
 
-A weights folder holds one file a network, `<network>*.weights.h5`: for `mobilenet` the weights of
-`keras.applications.MobileNet(include_top=False)`, for a network without a pre-trained base those of the whole network.
-It may also hold an earlier run (`<folder>/<network>/`), which goes first and whose whole network is continued: that is
-how a network is pre-trained on phantoms.
+A weights folder holds one file a network, `<network>*.h5`: for `mobilenet` and `vgg16` the weights of their base in
+`keras.applications` without top, as published or as `save_weights` writes them, for a network without a base those of
+the whole network. The folder may also hold an earlier run (`<folder>/<network>/`) or be one; that goes first, and its
+whole network is continued: that is how a network is pre-trained on phantoms.
 """
 
 import json
+import sys
 import warnings
+from collections.abc import Mapping
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from oct_edge.errors import WeightsError
-from oct_trainer.networks.mobilenet import BASE
+from oct_trainer.networks import NETWORKS
+from oct_trainer.networks.pretrained import APPLICATIONS, base_name
+from oct_trainer.recipes import Recipe
 from oct_trainer.run_folder import find_run
+from oct_trainer.weights_option import WeightsOption
 
-_PRETRAINED = {"mobilenet": BASE}
+
+def check_weights(option: WeightsOption, recipes: Mapping[str, Recipe]) -> None:
+    """Start every network once: what one of them lacks is known before another has trained for hours.
+
+    Raises:
+        WeightsError: as `apply_weights`, or nothing was found for a network that was named.
+    """
+    for name, recipe in recipes.items():
+        source = option.of(name)
+        if source == "none":
+            continue
+        start = apply_weights(NETWORKS[name].build(scaling=recipe.scaling, shrink=recipe.shrink), source)
+        if start["kind"] == "none" and name in option.named:
+            raise WeightsError(
+                f"`{name}={source}`: there are no weights for {name}.",
+                hint=f"Name a folder with {_wanted(name)} or with a run of it, or use --weights {name}=none.",
+            )
 
 
 def apply_weights(model: keras.Model, source: str) -> dict[str, Any]:
@@ -35,14 +58,13 @@ def apply_weights(model: keras.Model, source: str) -> dict[str, Any]:
     if source == "imagenet":
         return _imagenet(model)
     folder = _folder(source)
-    run = find_run(folder, model.name)
+    run = folder if (folder / "model.keras").is_file() else find_run(folder, model.name)
     return _continue_run(model, run) if run else _from_file(model, folder)
 
 
 def base_of(model: keras.Model) -> keras.Model | None:
     """The pre-trained part of a network, or None where it has none."""
-    name = _PRETRAINED.get(model.name)
-    return model.get_layer(name) if name else None
+    return model.get_layer(base_name(model.name)) if model.name in APPLICATIONS else None
 
 
 def _folder(source: str) -> Path:
@@ -60,26 +82,26 @@ def _imagenet(model: keras.Model) -> dict[str, Any]:
     if base is None:
         return {"kind": "none"}
     try:
-        published = keras.applications.MobileNet(input_shape=base.input_shape[1:], include_top=False)
+        with redirect_stdout(sys.stderr):  # where Keras shows the progress of a download
+            published = APPLICATIONS[model.name](input_shape=base.input_shape[1:], include_top=False)
     except Exception as error:
         raise WeightsError(
-            f"ImageNet weights for {model.name} cannot be downloaded ({error}).",
-            hint=f"Put {model.name}*.weights.h5 into a folder and name it with --weights, or use --weights none.",
+            f"ImageNet weights for {model.name} cannot be downloaded ({_reason(error)}).",
+            hint=f"Put {_wanted(model.name)} into a folder and name it with --weights, or use {model.name}=none there.",
         ) from error
     base.set_weights(published.get_weights())
     return {"kind": "imagenet", "source": "keras.applications"}
 
 
 def _from_file(model: keras.Model, folder: Path) -> dict[str, Any]:
-    files = sorted(folder.glob(f"{model.name}*.weights.h5"))
+    files = sorted(folder.glob(f"{model.name}*.h5"))
     base = base_of(model)
     if base is None and not files:
         return {"kind": "none"}
-    kind, part = ("file", "") if base is None else ("imagenet", " without top")
     if len(files) != 1:
         raise WeightsError(
-            f"{folder}: {len(files)} files match {model.name}*.weights.h5, one is needed.",
-            hint=f"Let one file with the weights of {model.name}{part} be there, or use --weights none.",
+            f"{folder}: {len(files)} files match {model.name}*.h5, one is needed.",
+            hint=f"Let {_wanted(model.name)} be there, or use --weights {model.name}=none.",
         )
     try:
         with warnings.catch_warnings():
@@ -87,15 +109,17 @@ def _from_file(model: keras.Model, folder: Path) -> dict[str, Any]:
             (base or model).load_weights(files[0])
     except Exception as error:
         raise WeightsError(
-            f"{files[0]}: not the weights of {model.name}{part} ({_reason(error)}).",
-            hint="Save them with Keras' `save_weights`, from `keras.applications` for a network without top.",
+            f"{files[0]}: not the weights of {_part(model.name)} ({_reason(error)}).",
+            hint=f"Let {_wanted(model.name)} be there.",
         ) from error
-    return {"kind": kind, "source": files[0].name}
+    return {"kind": "file" if base is None else "imagenet", "source": files[0].name}
 
 
 def _continue_run(model: keras.Model, run: Path) -> dict[str, Any]:
     try:
         earlier = keras.saving.load_model(run / "model.keras", compile=False)
+        if earlier.name != model.name:
+            raise ValueError(f"it is of {earlier.name}")
         record = json.loads((run / "metrics.json").read_text())
         start = {"kind": "run", "data": record["data"], "weights": record["weights"]}
         model.set_weights(earlier.get_weights())
@@ -110,9 +134,20 @@ def _continue_run(model: keras.Model, run: Path) -> dict[str, Any]:
     return start
 
 
-def _scaling(model: keras.Model) -> tuple[float, float]:
+def _scaling(model: keras.Model) -> list[float]:
     layer = model.get_layer("rescaling")
-    return float(layer.scale), float(layer.offset)
+    return np.hstack([layer.scale, layer.offset]).tolist()
+
+
+def _wanted(network: str) -> str:
+    """What to put into a weights folder, for a hint."""
+    how = "published, or by `save_weights`" if network in APPLICATIONS else "by `save_weights`"
+    return f"one file {network}*.h5 with the weights of {_part(network)} ({how})"
+
+
+def _part(network: str) -> str:
+    """What a weights file of the network is about."""
+    return f"keras.applications.{APPLICATIONS[network].__name__} without top" if network in APPLICATIONS else network
 
 
 def _reason(error: Exception) -> str:

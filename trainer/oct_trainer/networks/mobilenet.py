@@ -5,16 +5,14 @@ from keras import layers
 
 from oct_trainer.networks import Scaling
 from oct_trainer.networks.layers import answer, pixels
-
-BASE = "mobilenet_base"
+from oct_trainer.networks.pretrained import frozen_base
 
 
 def build(scaling: Scaling, shrink: int) -> keras.Model:
-    """5,854,916 parameters, 2,626,052 trainable; the base is frozen, with its batch norms in inference mode."""
+    """5,854,916 parameters, 2,626,052 trainable."""
     inputs, x = pixels(scaling, shrink)
-    base = keras.applications.MobileNet(input_shape=x.shape[1:], include_top=False, weights=None, name=BASE)
-    base.trainable = False
-    x = layers.GlobalAveragePooling2D(name="embedding")(base(x))
+    x = frozen_base("mobilenet", x)
+    x = layers.GlobalAveragePooling2D(name="embedding")(x)
     for i, units in enumerate((1024, 1024, 512)):
         x = layers.Dense(units, activation="relu", name=f"dense_{i + 1}")(x)
     return keras.Model(inputs, answer(x), name="mobilenet")
