@@ -1,6 +1,5 @@
 """A trainer's run, read back: the model, its record, and the very scans it was trained and held out on."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,8 @@ from oct_edge.labels import LABELS
 from oct_trainer.dataset import Sample
 from oct_trainer.layout import root_of
 from oct_trainer.pictures import Pictures, load_parts
-from oct_trainer.run import FinishedRun, first_line, read_finished_run
 from oct_trainer.run_folder import find_run
+from oct_trainer.run_model import load_finished_run
 
 _SAME_DATA = "Name the data of the training with --data, the same folder or CSV, unchanged."
 
@@ -50,24 +49,8 @@ def read_run(folder: Path, data: Path) -> Run:
         RunError: a file of the run is missing, unreadable, of another version or of another run, or the scans in
             `data` are not those of the training.
     """
-    try:
-        before = folder.stat()
-        finished = read_finished_run(folder)
-        model = keras.saving.load_model(folder / "model.keras", compile=False)
-        replaced = not os.path.samestat(before, folder.stat())
-    except RunError:
-        raise
-    except Exception as error:
-        raise RunError(f"{folder}: not a finished run ({first_line(error)}).") from error
-    if replaced:
-        raise RunError(f"{folder}: a training replaced it while it was read.", hint="Start again.")
-    _require_network(finished, model.name)
+    finished, model = load_finished_run(folder)
     return Run(finished.network, model, finished.record, _pictures(finished.split, data))
-
-
-def _require_network(run: FinishedRun, network: str) -> None:
-    if run.network != network:
-        raise RunError(f"{run.folder}: network is {run.network!r}, not {network!r}.", hint="Train it again.")
 
 
 def _pictures(rows: Sequence[dict[str, str]], data: Path) -> dict[str, Pictures]:

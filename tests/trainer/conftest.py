@@ -1,14 +1,23 @@
-"""A clean data set of phantoms, and a copy of it to plant something in."""
+"""A clean data set of phantoms, a copy of it to plant something in, and finished runs that nobody had to train."""
 
+import hashlib
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from oct_edge.classifier import softmax
+from oct_edge.labels import LABELS
+from oct_edge.preprocess import PREPROCESSING
 from oct_trainer.audit import Audit, rows
+from oct_trainer.dataset import DataSet, class_counts, read_dataset, write_split
 from oct_trainer.phantom import write_dataset
+from oct_trainer.predictions import Predictions, measure, write_predictions
+from oct_trainer.run import SCHEMA
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +55,62 @@ def save() -> Callable[..., str]:
         return path.name
 
     return save
+
+
+def answers(data: DataSet, split: str) -> Predictions:
+    """Nobody's answers to the scans of a split, mostly right."""
+    samples = data.split(split)
+    labels = np.array([sample.label for sample in samples])
+    logits = np.random.default_rng(0).normal(0, 1, (len(labels), 4)) + 1.2 * np.eye(4)[labels]
+    paths = np.array([sample.name(data.root) for sample in samples])
+    return Predictions(paths, np.array([sample.patient for sample in samples]), labels, softmax(logits))
+
+
+def record_of(data: DataSet, split_sha256: str, parts: dict[str, Predictions]) -> dict[str, object]:
+    splits = {name: data.split(name) for name in ("train", "val", "test")}
+    return {
+        "schema": SCHEMA,
+        "network": "compact",
+        "classes": list(LABELS),
+        "preprocessing": PREPROCESSING,
+        "recipe": {"name": "best", "augmentation": {"rotation": 10}},
+        "seed": 0,
+        "data": {
+            "split_sha256": split_sha256,
+            "scans": {name: class_counts(samples) for name, samples in splits.items()},
+            "patients": {name: len({sample.patient for sample in samples}) for name, samples in splits.items()},
+        },
+        "metrics": measure(parts),
+    }
+
+
+@pytest.fixture(scope="session")
+def write_run() -> Callable[..., Path]:
+    """Write a finished run on some data into a folder; only its model is missing, an empty file in its place."""
+
+    def write(folder: Path, root: Path, **record: object) -> Path:
+        folder.mkdir(parents=True)
+        data = read_dataset(root)
+        digests = [hashlib.sha256(sample.path.read_bytes()).hexdigest() for sample in data.samples]
+        split_sha256 = write_split(data.samples, digests, data.root, folder / "split.csv")
+        parts = {name: answers(data, name) for name in ("val", "test")}
+        write_predictions(folder / "predictions.csv", parts)
+        (folder / "metrics.json").write_text(json.dumps(record_of(data, split_sha256, parts) | record))
+        (folder / "history.csv").write_text("epoch,accuracy,loss,val_accuracy,val_loss\n0,0.5,1.2,0.4,1.3\n")
+        (folder / "model.keras").touch()
+        return folder
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def compact_run(write_run: Callable[..., Path], clean_phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of the compact network on the clean phantoms, to copy."""
+    return write_run(tmp_path_factory.mktemp("runs") / "compact", clean_phantoms)
+
+
+@pytest.fixture
+def runs(compact_run: Path, tmp_path: Path) -> Path:
+    """A folder with a copy of that run."""
+    shutil.copytree(compact_run, tmp_path / "runs" / "compact")
+    return tmp_path / "runs"

@@ -1,8 +1,9 @@
-"""`oct-train`: train the networks, or draw phantoms to train on."""
+"""`oct-train`: train the networks, measure and report on them, or draw phantoms to train on."""
 
 import json
 import logging
 import os
+import sys
 from collections.abc import Callable
 from enum import StrEnum
 from importlib import import_module
@@ -30,6 +31,15 @@ class RecipeName(StrEnum):
     article = "article"
 
 
+class MeasuredSplit(StrEnum):
+    """The values of --split."""
+
+    test = "test"
+    val = "val"
+    train = "train"
+    all = "all"
+
+
 def _version(value: bool) -> None:
     if value:
         print(f"oct-edge {package_version()}")
@@ -48,10 +58,7 @@ def options(
 
 def require_tensorflow(command: str) -> None:
     """Import TensorFlow without its chat; raise `MissingExtra` where it is not installed."""
-    if find_spec("tensorflow") is None:
-        raise MissingExtra(
-            f"`{command}` needs TensorFlow, which is not installed.", hint="pip install 'oct-edge[train]'"
-        )
+    _require_installed("TensorFlow", command)
     from oct_trainer.terminal import silenced
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -76,6 +83,13 @@ def _parse_weights(texts: list[str]) -> WeightsOption:
         return parse_weights(texts)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--weights") from error
+
+
+def _require_installed(package: str, command: str) -> None:
+    if find_spec(package.lower()) is None:
+        raise MissingExtra(
+            f"`{command}` needs {package}, which is not installed.", hint="pip install 'oct-edge[train]'"
+        )
 
 
 def _train(
@@ -251,6 +265,54 @@ def audit(
         found = run_audit(data, on_progress=lambda done, total: show("reading", done, total))
     print(json.dumps(found.to_dict(), indent=1) if as_json else "\n".join(rows(found)))
     raise typer.Exit(1 if found.leaks else 0)
+
+
+@app.command()
+def evaluate(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.", readable=False)],
+    data: Annotated[Path, typer.Option("--data", metavar="DIR|CSV", readable=False, help="Any data, of any hospital.")],
+    split: Annotated[
+        MeasuredSplit | None, typer.Option("--split", help="Which scans. [default: test where there is one]")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One oct-edge/evaluation@1 object.")] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", readable=False, help="Write figures, answers and plots.")
+    ] = None,
+) -> None:
+    """Measure a finished run on any data, and say which of the scans it was trained on."""
+    if out:
+        make_folder(out)
+    require_tensorflow("oct-train evaluate")
+    from oct_trainer.evaluation.evaluate import evaluate_run, write_evaluation
+    from oct_trainer.evaluation.rows import rows
+    from oct_trainer.terminal import progress
+
+    with progress() as show:
+        found = evaluate_run(folder, data, split.value if split else None, show)
+    for warning in found.record["warnings"]:
+        print(f"warning: {warning}", file=sys.stderr)
+    print(json.dumps(found.record, indent=1) if as_json else "\n".join(rows(found.record)))
+    if out:
+        write_evaluation(found, out)
+
+
+@app.command()
+def report(
+    runs: Annotated[Path, typer.Argument(metavar="RUNS", help="The --out of oct-train.", readable=False)],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", readable=False, help="The page.")] = Path("report.html"),
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", metavar="DIR|CSV", readable=False, help="That of the runs, to show what went wrong."),
+    ] = None,
+) -> None:
+    """Write one page that shows all finished runs side by side. Needs no TensorFlow."""
+    _require_installed("matplotlib", "oct-train report")
+    from oct_trainer.report import write_report
+
+    make_folder(out.parent)
+    for one in write_report(runs, out, data):
+        print(f"not reported: {one.name}: {one.reason}", file=sys.stderr)
+    print(out)
 
 
 def main() -> None:

@@ -78,6 +78,15 @@ def grouped(items: Iterable[_Item], key: Callable[[_Item], _Key | None]) -> dict
     return dict(groups)
 
 
+def digest_of(scan: Listed) -> str | None:
+    """The SHA-256 of the file; None where it cannot be read."""
+    try:
+        with scan.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
 def _trained_on(group: Sequence[Listed]) -> list[Listed]:
     held_out = max((scan.split for scan in group), key=SPLITS.index)
     return [scan for scan in group if scan.split != held_out]
@@ -87,7 +96,7 @@ def _same_bytes(scans: Sequence[Listed]) -> list[list[Listed]]:
     """Files with one content. Read are those alone whose size occurs in two splits, a few in a hundred."""
     sizes = grouped(scans, _size).values()
     suspects = [scan for group in sizes if len({s.split for s in group}) > 1 for scan in group]
-    return list(grouped(suspects, _sha256).values())
+    return list(grouped(suspects, digest_of).values())
 
 
 def _size(scan: Listed) -> int | None:
@@ -97,14 +106,6 @@ def _size(scan: Listed) -> int | None:
     except (OSError, ValueError):
         return None
     return status.st_size or None if stat.S_ISREG(status.st_mode) else None
-
-
-def _sha256(scan: Listed) -> str | None:
-    try:
-        with scan.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None
 
 
 def _named(scan: Listed) -> str:

@@ -1,7 +1,8 @@
 """What a network answered to a set of scans: the one file that figures, plots and comparisons are made from.
 
 `predictions.csv` has a row a scan: split, path (relative to the data), patient, label, and the probability of each
-class. Nine digits are written of a probability, because temperature scaling looks at the small ones too. No TensorFlow.
+class. Nine digits are written of a probability: every float32 keeps its rank among the others, and temperature scaling
+finds the small ones whole. So figures from the file are those from the model. No TensorFlow.
 """
 
 import csv

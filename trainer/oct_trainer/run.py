@@ -63,7 +63,10 @@ def read_finished_run(folder: Path) -> FinishedRun:
         record = json.loads((folder / "metrics.json").read_text())
         split = (folder / "split.csv").read_bytes()
     except Exception as error:
-        raise RunError(f"{folder}: not a finished run ({first_line(error)}).") from error
+        raise RunError(
+            f"{folder}: not a finished run ({first_line(error)}).",
+            hint="Name the folder of one run that `oct-train` finished, or train it again.",
+        ) from error
     _require_record(folder, record, split)
     return FinishedRun(folder, record, tuple(_rows(folder, split)))
 

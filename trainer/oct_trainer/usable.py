@@ -1,4 +1,4 @@
-"""What stands in the way of training on a layout: found before a picture is opened, all of one kind said at once."""
+"""What stands in the way of using a layout: found before a picture is opened, all of one kind said at once."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -16,9 +16,18 @@ def require_usable(layout: Layout) -> None:
     Raises:
         DataSetError: it names the rows of the CSV, the files or the class.
     """
+    require_identified(layout)
+    _require_classes([scan for scan in layout.scans if scan.split in POOL], layout.data)
+
+
+def require_identified(layout: Layout) -> None:
+    """Raise unless every scan has a label, a patient, a file, and a name that can be written down.
+
+    Raises:
+        DataSetError: it names the rows of the CSV, or the files.
+    """
     _require_rows(layout)
     _require_names(layout.scans, layout.data)
-    _require_classes([scan for scan in layout.scans if scan.split in POOL], layout.data)
 
 
 def _require_rows(layout: Layout) -> None:

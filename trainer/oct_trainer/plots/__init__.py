@@ -12,10 +12,10 @@ from oct_trainer.plots.history import history_plot
 from oct_trainer.plots.reliability import reliability_plot
 from oct_trainer.plots.risk import risk_coverage_plot
 from oct_trainer.plots.roc import roc_plot
-from oct_trainer.plots.style import styled, to_svg
+from oct_trainer.plots.style import on_white, styled, to_svg
 from oct_trainer.predictions import Predictions
 
-__all__ = ["draw_history", "draw_predictions"]
+__all__ = ["draw_history", "draw_predictions", "on_white"]
 
 
 def draw_predictions(part: Predictions, figures: Mapping[str, Any]) -> dict[str, str]:

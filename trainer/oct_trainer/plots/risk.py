@@ -22,7 +22,7 @@ def risk_coverage_plot(part: Predictions, curve: Sequence[Mapping[str, Any]]) ->
     _band(axes, curve)
     axes.plot(coverage[shown], risk[shown], color=BLUE, label="share of errors")
     axes.set(xlabel="share of scans answered", ylabel="errors among them", xlim=(-0.02, 1.02))
-    axes.set_ylim(0, 1.15 * max(axes.get_ylim()[1], 0.01))
+    axes.set_ylim(0, min(1.15 * max(axes.get_ylim()[1], 0.01), 1.02))
     axes.xaxis.set_major_formatter("{x:.0%}")
     axes.yaxis.set_major_formatter("{x:.0%}")
     axes.legend(loc="upper left")

@@ -24,5 +24,6 @@ def roc_plot(part: Predictions) -> Figure:
         rates = roc_curve(scores, truth)
         axes.plot(*rates[:2], color=INK, linewidth=2.2, label=f"urgent  {auc(scores, truth):.3f}")
     unit_axes(axes, "1 - specificity", "sensitivity")
-    axes.legend(title="area under the curve", title_fontsize=8, loc="lower right")
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(title="area under the curve", title_fontsize=8, loc="lower right")
     return figure

@@ -46,7 +46,8 @@ STYLE: dict[Any, Any] = {
 
 def styled() -> AbstractContextManager[None]:
     """What is drawn and written inside has this look, whatever the user's matplotlibrc says."""
-    return mpl.rc_context({**mpl.rcParamsDefault, **STYLE})
+    default: dict[Any, Any] = {key: mpl.rcParamsDefault[key] for key in mpl.rcParamsDefault if key != "backend"}
+    return mpl.rc_context({**default, **STYLE})
 
 
 def new_figure() -> tuple[Figure, Axes]:
@@ -65,3 +66,8 @@ def to_svg(figure: Figure) -> str:
     file = StringIO()
     figure.savefig(file, format="svg", facecolor="none", metadata={"Date": None, "Creator": None})
     return file.getvalue()
+
+
+def on_white(svg: str) -> str:
+    """The document with a background, for viewers that have a dark one."""
+    return svg.replace('<g id="figure_1">', '<rect width="100%" height="100%" fill="white"/>\n <g id="figure_1">', 1)

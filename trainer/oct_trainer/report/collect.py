@@ -74,11 +74,12 @@ def _read(name: str, place: Path) -> Reported:
 def _places(folder: Path, depth: int = _DEPTH) -> Iterator[Path]:
     """What may be a run, and every folder in which there is nothing of the kind."""
     children = _children(folder)
-    if not depth or not children or CONTENT & {child.name for child in children}:
+    folders = [child for child in children if child.is_dir() and not child.is_symlink()]
+    if not depth or not folders or CONTENT & {child.name for child in children}:
         yield folder
         return
-    for child in children:
-        if child.is_dir() and not child.is_symlink() and not _is_beside(child):
+    for child in folders:
+        if not _is_beside(child):
             yield from _places(child, depth - 1)
 
 

@@ -5,8 +5,10 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
+from oct_edge.errors import DataSetError
 from oct_edge.files import write_atomically
 from oct_edge.labels import DISCLAIMER
+from oct_trainer.layout import root_of
 from oct_trainer.report.collect import Reported, Skipped, collect
 from oct_trainer.report.markup import Markup, join, tag
 from oct_trainer.report.overview import overview
@@ -16,14 +18,18 @@ from oct_trainer.report.section import section
 def write_report(runs: Path, out: Path, data: Path | None = None) -> tuple[Skipped, ...]:
     """Write the page on all finished runs below `runs`; returns what was left out, and why.
 
-    With `data`, the folder that the runs were trained from, it shows the scans that were answered wrongly.
+    With `data`, the folder or CSV that the runs were trained from, it shows the scans that were answered wrongly.
 
     Raises:
         RunError: there is no finished run.
+        DataSetError: there is no such data.
         OutputUnavailable: the page cannot be written.
     """
+    if data and not data.exists():
+        raise DataSetError(f"{data}: no such folder or CSV.", hint="Name the --data of the training, or leave it out.")
     reported, skipped = collect(runs)
-    write_atomically(out, page(runs.resolve().name, reported, skipped, data).encode("utf-8", "backslashreplace"))
+    content = page(runs.resolve().name, reported, skipped, root_of(data) if data else None)
+    write_atomically(out, content.encode("utf-8", "backslashreplace"))
     return tuple(skipped)
 
 

@@ -11,18 +11,18 @@ UNKNOWN = "-"
 SPLITS = {"test": "test", "val": "validation"}
 
 _FIGURES = (
-    ("Accuracy", ("accuracy",)),
-    ("Balanced accuracy", ("balanced_accuracy",)),
-    ("Cohen's kappa", ("kappa",)),
-    ("Area under the ROC curve, mean of classes", ("auc", "macro")),
-    ("Urgent: sensitivity", ("urgent", "sensitivity")),
-    ("Urgent: specificity", ("urgent", "specificity")),
-    ("Urgent: area under the ROC curve", ("urgent", "auc")),
-    ("Calibration error, as given", ("calibration", "before", "ece")),
-    ("Calibration error, at the temperature", ("calibration", "after", "ece")),
-    ("Brier score (0 to 2), as given", ("calibration", "before", "brier")),
-    ("Brier score (0 to 2), at the temperature", ("calibration", "after", "brier")),
-    ("Area under the risk-coverage curve", ("selective", "aurc")),
+    ("Accuracy", ("accuracy",), 1.0),
+    ("Balanced accuracy", ("balanced_accuracy",), 1.0),
+    ("Cohen's kappa", ("kappa",), 1.0),
+    ("Area under the ROC curve, mean of classes", ("auc", "macro"), 1.0),
+    ("Urgent: sensitivity", ("urgent", "sensitivity"), 1.0),
+    ("Urgent: specificity", ("urgent", "specificity"), 1.0),
+    ("Urgent: area under the ROC curve", ("urgent", "auc"), 1.0),
+    ("Calibration error, as given", ("calibration", "before", "ece"), 1.0),
+    ("Calibration error, at the temperature", ("calibration", "after", "ece"), 1.0),
+    ("Brier score (0 to 2), as given", ("calibration", "before", "brier"), 2.0),
+    ("Brier score (0 to 2), at the temperature", ("calibration", "after", "brier"), 2.0),
+    ("Area under the risk-coverage curve", ("selective", "aurc"), 1.0),
 )
 
 
@@ -30,7 +30,8 @@ def figures_table(reported: Reported) -> Markup:
     """All figures over all classes, a column a split."""
     splits = [split for split in SPLITS if split in reported.figures]
     rows = [
-        [title, *(estimate(lookup(reported.figures[split], *keys)) for split in splits)] for title, keys in _FIGURES
+        [title, *(estimate(lookup(reported.figures[split], *keys), top) for split in splits)]
+        for title, keys, top in _FIGURES
     ]
     counts = [scans_and_patients(reported.figures[split]) for split in splits]
     return table(["", *(SPLITS[split] for split in splits)], [["Scans, patients", *counts], *rows])
@@ -57,22 +58,21 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, class_: str = "
     return tag("table", tag("thead", titles), tag("tbody", *lines), class_=class_)
 
 
-def estimate(figure: Mapping[str, Any] | None) -> Markup:
-    """The value, its interval, and both on a strip from 0 to 1."""
+def estimate(figure: Mapping[str, Any] | None, top: float = 1.0) -> Markup:
+    """The value, its interval, and both on a strip from 0 to `top`."""
     if figure is None or figure["value"] is None:
         return tag("span", UNKNOWN, class_="value")
     value, low, high = figure["value"], figure["low"], figure["high"]
     if low is None or high is None:
         return join(tag("span", f"{value:.3f}", class_="value"), " ", tag("span", "no interval", class_="interval"))
     interval = tag("span", f"{low:.3f} \u2013 {high:.3f}", class_="interval")
-    return join(tag("span", f"{value:.3f}", class_="value"), " ", interval, " ", _strip(value, low, high))
+    strip = _strip(*(min(max(place / top, 0.0), 1.0) for place in (value, low, high)))
+    return join(tag("span", f"{value:.3f}", class_="value"), " ", interval, " ", strip)
 
 
 def _strip(value: float, low: float, high: float) -> Markup:
-    left, right = (100 * min(max(end, 0.0), 1.0) for end in (low, high))
-    bar = tag("i", style=f"left:{left:.1f}%;width:{right - left:.1f}%")
-    dot = tag("b", style=f"left:{100 * min(max(value, 0.0), 1.0):.1f}%")
-    return tag("span", bar, dot, class_="strip", aria_hidden="true")
+    bar = tag("i", style=f"left:{low:.1%};width:{high - low:.1%}")
+    return tag("span", bar, tag("b", style=f"left:{value:.1%}"), class_="strip", aria_hidden="true")
 
 
 def scans_and_patients(figures: Mapping[str, Any]) -> str:
