@@ -15,6 +15,16 @@ from oct_edge.console import DebugOption, application, package_version, run, set
 from oct_edge.errors import ConfigurationError, MissingExtra, OutputUnavailable
 from oct_edge.files import make_folder
 from oct_trainer.networks import NETWORKS
+from oct_trainer.run_options import (
+    BatchOption,
+    Precision,
+    PrecisionOption,
+    RestartOption,
+    RunOptions,
+    Strategy,
+    StrategyOption,
+    TensorBoardOption,
+)
 
 LARGEST_SEED = 2**32 - 1  # NumPy takes none beyond
 
@@ -67,11 +77,13 @@ def _train(
     limit: int | None,
     seed: int,
     allow_leak: bool,
+    options: RunOptions,
 ) -> None:
     make_folder(out)
     require_tensorflow("oct-train")
     from oct_trainer.dataset import read_dataset
     from oct_trainer.fit import train
+    from oct_trainer.machine import find_machine
     from oct_trainer.recipes import RECIPES
 
     missing = [name for name in names if name not in RECIPES[recipe]]
@@ -81,8 +93,21 @@ def _train(
             hint="Leave --recipe out, or train another network.",
         )
     dataset = read_dataset(data, seed=seed, limit=limit, allow_leak=allow_leak)
+    machine = find_machine(options.precision, options.strategy)
     for name in names:
-        print(train(name, dataset, out, RECIPES[recipe][name], weights=weights, epochs=epochs, seed=seed))
+        run = train(
+            name,
+            dataset,
+            out,
+            options.adapt(RECIPES[recipe][name]),
+            weights=weights,
+            epochs=epochs,
+            seed=seed,
+            restart=options.restart,
+            tensorboard=options.events(out),
+            machine=machine,
+        )
+        print(run)
 
 
 def _command(names: tuple[str, ...]) -> Callable[..., None]:
@@ -112,8 +137,14 @@ def _command(names: tuple[str, ...]) -> Callable[..., None]:
         allow_leak: Annotated[
             bool, typer.Option("--allow-leak", help="Train on splits that leak; the run and the card say so.")
         ] = False,
+        batch: BatchOption = None,
+        precision: PrecisionOption = Precision.auto,
+        strategy: StrategyOption = Strategy.none,
+        tensorboard: TensorBoardOption = False,
+        restart: RestartOption = False,
     ) -> None:
-        _train(names, data, out, weights, recipe.value, epochs, limit, seed, allow_leak)
+        options = RunOptions(batch, precision, strategy, tensorboard, restart)
+        _train(names, data, out, weights, recipe.value, epochs, limit, seed, allow_leak, options)
 
     return command
 

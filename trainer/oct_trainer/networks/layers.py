@@ -20,5 +20,6 @@ def pixels(scaling: Scaling, shrink: int) -> tuple[Any, Any]:
 
 
 def answer(x: Any) -> Any:
-    """Dense 4 and its softmax, apart, so that logits can be had from the trained network."""
-    return layers.Softmax(name="scores")(layers.Dense(len(LABELS), name="logits")(x))
+    """Dense 4 and its softmax, apart, so that logits can be had from the trained network; never in float16."""
+    logits = layers.Dense(len(LABELS), name="logits", dtype="float32")(x)
+    return layers.Softmax(name="scores", dtype="float32")(logits)
