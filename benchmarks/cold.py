@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
+from intervals import interval
 
 from oct_models import DEFAULT, bundled_models, sample_scans
 
@@ -35,13 +35,6 @@ def seconds(command: list[str]) -> float:
     start = time.perf_counter()
     subprocess.run(command, check=True, capture_output=True)
     return time.perf_counter() - start
-
-
-def interval(values: list[float]) -> tuple[float, float]:
-    """95 % bootstrap interval of the median."""
-    draws = np.random.default_rng(0).choice(values, (2000, len(values)))
-    low, high = np.percentile(np.median(draws, axis=1), (2.5, 97.5))
-    return float(low), float(high)
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ import typer
 
 from oct_edge.console import DebugOption, application, complain, package_version, run, set_debug
 from oct_edge.errors import GateFailed
-from oct_trainer.cli import require_tensorflow
+from oct_trainer.extras import require_tensorflow
 
 DEFAULT_NETWORKS = ("mobilenet", "compact")  # what a Pi can serve; the two VGGs on request
 

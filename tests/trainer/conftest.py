@@ -1,9 +1,12 @@
-"""A clean data set of phantoms, a copy of it to plant something in, and finished runs that nobody had to train."""
+"""Clean phantoms, a copy to plant something in, finished runs that nobody had to train, and trainings in processes."""
 
 import hashlib
 import json
+import os
 import shutil
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -114,3 +117,23 @@ def runs(compact_run: Path, tmp_path: Path) -> Path:
     """A folder with a copy of that run."""
     shutil.copytree(compact_run, tmp_path / "runs" / "compact")
     return tmp_path / "runs"
+
+
+@pytest.fixture(scope="session")
+def train_forked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
+    """`oct-train` in a process of its own, as `forked_training.py` describes it."""
+    pytest.importorskip("tensorflow")
+    folder = tmp_path_factory.mktemp("forked")
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    command = [sys.executable, str(Path(__file__).with_name("forked_training.py"))]
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    with subprocess.Popen(command, **pipes, env=environment, text=True) as server:  # type: ignore[call-overload]
+
+        def train(*arguments: object, recipe: dict[str, object] | None = None, **task: object) -> object:
+            said = {name: str(folder / name) for name in ("stdout", "stderr")}
+            line = {"arguments": [*map(str, arguments)], "recipe": recipe or {}, **said, **task}
+            print(json.dumps(line), file=server.stdin, flush=True)
+            code = int(server.stdout.readline())
+            return subprocess.CompletedProcess(arguments, code, *(Path(path).read_text() for path in said.values()))
+
+        yield train

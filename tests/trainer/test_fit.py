@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from oct_edge.errors import WeightsError
 from oct_trainer.dataset import DataSet, read_dataset
 from oct_trainer.networks import NETWORKS
 from oct_trainer.phantom import write_dataset
@@ -18,7 +19,7 @@ from oct_trainer.phantom import write_dataset
 keras = pytest.importorskip("keras")
 from oct_trainer import fit  # noqa: E402
 from oct_trainer.recipes import ARTICLE, BEST  # noqa: E402
-from oct_trainer.run_folder import CONTENT  # noqa: E402
+from oct_trainer.run_folder import CONTENT, STATE  # noqa: E402
 
 pytestmark = pytest.mark.tf
 
@@ -96,34 +97,34 @@ def test_a_training_that_fails_leaves_the_run_before_as_it_was(
         train(read_dataset(data.root, seed=1), tmp_path, epochs=1)
     assert {path.name: path.read_bytes() for path in run.iterdir()} == before
     partial = tmp_path / ".compact.partial"
-    assert str(partial / "checkpoint.weights.h5") in capsys.readouterr().err
-    Tiny().build().load_weights(partial / "checkpoint.weights.h5")
+    assert str(partial) in capsys.readouterr().err
+    Tiny().build().load_weights(partial / "epoch-1.weights.h5")
 
 
 def test_the_data_are_looked_at_before_what_an_earlier_training_left_is_cleared(data: DataSet, tmp_path: Path) -> None:
-    left = tmp_path / ".compact.partial" / "checkpoint.weights.h5"
+    left = tmp_path / ".compact.partial" / STATE
     left.parent.mkdir()
     left.touch()
-    from oct_edge.errors import WeightsError
-
     with pytest.raises(WeightsError):
-        fit.train("compact", data, tmp_path, FIVE_EPOCHS, weights=str(tmp_path / "nowhere"))
+        fit.train("compact", data, tmp_path, FIVE_EPOCHS, weights=str(tmp_path / "nowhere"), restart=True)
     assert left.exists()
 
 
+def callbacks_of(network: str) -> dict[str, object]:
+    task = fit.Task(network, ARTICLE[network], "none")
+    return {type(callback).__name__: callback for callback in fit._callbacks(task)}
+
+
 @pytest.mark.parametrize("network", ["mobilenet", "compact"])
-def test_the_articles_recipe_stops_early_and_keeps_the_best(tmp_path: Path, network: str) -> None:
-    callbacks = {type(callback).__name__: callback for callback in fit._callbacks(ARTICLE[network], tmp_path)}
+def test_the_articles_recipe_stops_early_and_keeps_the_best(network: str) -> None:
+    callbacks = callbacks_of(network)
     stopping = callbacks["EarlyStopping"]
     assert (stopping.monitor, stopping.patience, stopping.restore_best_weights) == ("val_loss", 3, True)
-    checkpoint = callbacks["ModelCheckpoint"]
-    assert (checkpoint.monitor, checkpoint.save_best_only) == ("val_loss", True)
     assert ("ReduceLROnPlateau" in callbacks) == (network == "compact")
 
 
-def test_the_articles_compact_recipe_lowers_its_rate_on_a_plateau(tmp_path: Path) -> None:
-    callbacks = {type(callback).__name__: callback for callback in fit._callbacks(ARTICLE["compact"], tmp_path)}
-    plateau = callbacks["ReduceLROnPlateau"]
+def test_the_articles_compact_recipe_lowers_its_rate_on_a_plateau() -> None:
+    plateau = callbacks_of("compact")["ReduceLROnPlateau"]
     assert (plateau.monitor, plateau.factor, plateau.patience, plateau.min_delta) == ("val_loss", 0.2, 3, 1e-5)
 
 

@@ -6,7 +6,7 @@ from oct_trainer.networks import NETWORKS
 
 pytest.importorskip("keras")
 from oct_trainer.augment import Augmentation
-from oct_trainer.cli import RecipeName
+from oct_trainer.cli.app import RecipeName
 from oct_trainer.recipes import ARTICLE, RECIPES
 
 pytestmark = pytest.mark.tf

@@ -85,6 +85,22 @@ def test_a_training_that_fails_leaves_the_run_before_and_says_where_its_epochs_a
     assert not run.exists()
 
 
+def test_a_restart_begins_with_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="bad"):
+        fail(tmp_path, ValueError("bad"), STATE)
+    with new_run(tmp_path, "compact", restart=True) as run:
+        assert not list(run.iterdir())
+
+
+def test_what_a_run_was_made_of_is_kept_until_the_run_has_its_place(tmp_path: Path) -> None:
+    """Killed between the two, it would else be lost; and what a kill behind them leaves does not refuse the next."""
+    train(tmp_path, "old")
+    for name in (STATE, "epoch-12.weights.h5"):
+        (tmp_path / "compact" / name).touch()
+    train(tmp_path, "new")
+    assert marks(tmp_path) == {"new"}
+
+
 def test_a_training_that_fails_before_its_first_checkpoint_leaves_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -39,3 +39,26 @@ def test_a_log_file_gets_one_line_an_epoch(capsys: pytest.CaptureFixture[str]) -
             progress.on_epoch_end(epoch, {"loss": 1.0, "val_loss": 0.25})
     lines = capsys.readouterr().err.splitlines()
     assert lines == [f"compact epoch {n}/2: loss 1.0000  val_loss 0.2500" for n in (1, 2)]
+
+
+@pytest.mark.tf
+@pytest.mark.parametrize("done", [0, 4])
+def test_the_time_left_counts_what_is_left_at_the_pace_of_this_training(done: int) -> None:
+    pytest.importorskip("keras")
+    from oct_trainer.progress import TrainingProgress
+
+    now = [1000.0]
+    progress = TrainingProgress("compact", total=10, steps=5, done=done, clock=lambda: now[0])
+    bar = progress.bar.tasks[0]
+    assert (bar.completed, bar.total, bar.time_remaining) == (done * 5, 50, None)
+    for epoch in (done, done + 1):
+        for step in range(5):
+            now[0] += 10
+            progress.on_train_batch_end(step, {})
+        now[0] += 25  # validation
+        progress.on_epoch_end(epoch, {})
+    now[0] += 10
+    progress.on_train_batch_end(0, {})
+    assert bar.completed == (done + 2) * 5 + 1
+    assert bar.description == f"compact epoch {done + 3}/10"
+    assert bar.time_remaining == pytest.approx((50 - bar.completed) * 15, rel=0.01), "10 s a step, 5 s of validation"

@@ -24,6 +24,7 @@ from oct_edge.preprocess import PREPROCESSING
 from oct_trainer.batchnorm import restore_batch_norms, set_norm_momentum
 from oct_trainer.checkpoints import Checkpoints
 from oct_trainer.dataset import DataSet, class_counts, phantom_count, write_split
+from oct_trainer.event_log import EventLog
 from oct_trainer.machine import Machine, find_machine, memory_guarded
 from oct_trainer.networks import NETWORKS
 from oct_trainer.pictures import Pictures, load_parts
@@ -49,7 +50,7 @@ class Task:
     seed: int = 0
     tensorboard: Path | None = None
 
-    def settings(self, data: dict[str, Any]) -> dict[str, Any]:
+    def settings(self, data: dict[str, Any], machine: Machine) -> dict[str, Any]:
         """What has to be the same for an interrupted training to be gone on with."""
         return {
             "recipe": asdict(self.recipe),
@@ -57,6 +58,7 @@ class Task:
             "seed": self.seed,
             "data": data["split_sha256"],
             "preprocessing": PREPROCESSING,
+            "precision": machine.precision,
         }
 
 
@@ -95,7 +97,7 @@ def train(
         with new_run(out, network, restart=restart) as run:
             described = _describe_data(data, parts, run)
             with machine.building():
-                history = _fit(model, parts, task, task.settings(described), run, machine)
+                history = _fit(model, parts, task, task.settings(described, machine), run, machine)
             finished = _in_float32(model, task)
             finished.save(run / "model.keras")
             _write_history(history, run / "history.csv")
@@ -157,7 +159,7 @@ def _fit(
                 initial_epoch=first,
                 epochs=recipe.epochs,
                 steps_per_epoch=steps,
-                callbacks=[progress, *callbacks, checkpoints],
+                callbacks=[progress, *callbacks, checkpoints, *_event_logs(task, checkpoints)],
                 shuffle=False,
                 verbose=0,
             )
@@ -207,9 +209,11 @@ def _callbacks(task: Task) -> list[Any]:
         callbacks.append(keras.callbacks.EarlyStopping("val_loss", patience=recipe.patience, restore_best_weights=True))
     if recipe.plateau:
         callbacks.append(keras.callbacks.ReduceLROnPlateau(factor=0.2, patience=3, min_delta=1e-5))
-    if task.tensorboard is not None:
-        callbacks.append(keras.callbacks.TensorBoard(str(task.tensorboard / task.network), write_graph=False))
     return callbacks
+
+
+def _event_logs(task: Task, checkpoints: Checkpoints) -> list[Any]:
+    return [EventLog(task.tensorboard / task.network, checkpoints.history)] if task.tensorboard else []
 
 
 def _write_history(rows: Sequence[dict[str, float]], path: Path) -> None:

@@ -8,15 +8,13 @@ weights are float32 and so is the model that is saved.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from oct_edge.errors import OutOfMemory
-
-Precision = Literal["auto", "float32", "mixed"]
-Distribution = Literal["none", "mirrored"]
+from oct_trainer.run_options import Precision, Strategy
 
 
 @dataclass(frozen=True)
@@ -26,6 +24,10 @@ class Machine:
     mixed: bool
     jit: bool
     strategy: Any
+
+    @property
+    def precision(self) -> str:
+        return Precision.mixed.value if self.mixed else Precision.float32.value
 
     @contextmanager
     def building(self) -> Iterator[None]:
@@ -39,11 +41,11 @@ class Machine:
             keras.config.set_dtype_policy(before)
 
 
-def find_machine(precision: Precision = "auto", distribution: Distribution = "none") -> Machine:
+def find_machine(precision: Precision = Precision.auto, strategy: Strategy = Strategy.none) -> Machine:
     """All GPUs with `mirrored`, else the first one, else the processor; mixed precision by default on GPUs only."""
     gpus = tf.config.list_physical_devices("GPU")
-    mixed = precision == "mixed" or (precision == "auto" and bool(gpus))
-    if distribution == "mirrored":
+    mixed = precision is Precision.mixed or (precision is Precision.auto and bool(gpus))
+    if strategy is Strategy.mirrored:
         return Machine(mixed, False, tf.distribute.MirroredStrategy())
     return Machine(mixed, bool(gpus), tf.distribute.get_strategy())
 

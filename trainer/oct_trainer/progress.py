@@ -1,17 +1,23 @@
 """Training on a terminal: one bar with loss, accuracy and time left; one line an epoch in a log file."""
 
 import sys
+from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 import keras
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+_REMEMBERED = 600.0  # seconds whose pace is that of the time left: more than a step, and the pauses between epochs
+
 
 class TrainingProgress(keras.callbacks.Callback):
     """Shows `total` epochs of `steps` steps on stderr, of which `done` are behind."""
 
-    def __init__(self, title: str, total: int, steps: int, done: int = 0) -> None:
+    def __init__(
+        self, title: str, total: int, steps: int, done: int = 0, clock: Callable[[], float] = monotonic
+    ) -> None:
         super().__init__()
         self.title, self.total, self.done = title, total, done
         self.bar = Progress(
@@ -21,6 +27,8 @@ class TrainingProgress(keras.callbacks.Callback):
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=Console(stderr=True),
+            speed_estimate_period=_REMEMBERED,
+            get_time=clock,
             disable=not sys.stderr.isatty(),
         )
         self.task = self.bar.add_task(title, total=total * steps, completed=done * steps, figures="")

@@ -8,8 +8,10 @@ A new run is trained in the partial folder, locked against a second training, an
 at any moment, this leaves the run before or the new one whole, and `find_run` finds it. No TensorFlow.
 """
 
+import errno
 import fcntl
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -19,8 +21,10 @@ from pathlib import Path
 from oct_edge.errors import ConfigurationError, OutputUnavailable
 from oct_edge.files import make_folder
 
+REPEAT = "Free some space, then repeat the command: it goes on after the last epoch that was kept."
 CONTENT = frozenset({"model.keras", "metrics.json", "history.csv", "split.csv", "predictions.csv"})
 STATE = "state.json"
+_WAY = re.compile(rf"{re.escape(STATE)}|epoch-\d+\.weights\.h5")  # what a run does not need once it is there
 
 
 def find_run(runs: Path, network: str) -> Path | None:
@@ -48,16 +52,26 @@ def new_run(out: Path, network: str, *, restart: bool = False) -> Iterator[Path]
             _tidy(run, partial, old, restart)
             try:
                 yield partial
-            except BaseException:
-                _tell_what_is_left(partial)
+            except BaseException as failure:
+                _tell_what_is_left(partial, failure)
                 raise
-            _empty(partial, CONTENT)
             if run.exists():
                 run.rename(old)
             partial.rename(run)
+            _empty(run, CONTENT)
             shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         raise _unavailable(out, error) from error
+
+
+def require_room(folder: Path, needed: int) -> None:
+    """Raise `OutputUnavailable` unless so many bytes can still be written there."""
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise OutputUnavailable(
+            f"{folder}: {_megabytes(needed)} are needed for the training, {_megabytes(free)} are free.",
+            hint="Free some space, or name a folder on another disk with --out.",
+        )
 
 
 def _old(out: Path, network: str) -> Path:
@@ -65,10 +79,15 @@ def _old(out: Path, network: str) -> Path:
 
 
 def _unavailable(folder: Path, error: OSError) -> OutputUnavailable:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
     return OutputUnavailable(
         f"{folder}: cannot be written ({error.strerror or error}).",
-        hint="Name a folder with --out that this user may write to, on a disk with free space.",
+        hint=REPEAT if full else "Name a folder with --out that this user may write to, on a disk with free space.",
     )
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:.1f} MB"
 
 
 @contextmanager
@@ -87,7 +106,10 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _tidy(run: Path, partial: Path, old: Path, restart: bool) -> None:
-    """Finish an exchange that was cut short, and keep only what a training can go on with."""
+    """Finish an exchange that was cut short, and keep only what a training can go on with.
+
+    The files of the way are removed when the run has its place, not before: until then they are what is known of it.
+    """
     if not run.exists() and old.exists():
         old.rename(run)
     if not _may_be_replaced(run):
@@ -95,6 +117,8 @@ def _tidy(run: Path, partial: Path, old: Path, restart: bool) -> None:
             f"{run}: holds something that is not of a run, and would be replaced.",
             hint="Move it away, or name another folder with --out.",
         )
+    if run.exists():
+        _empty(run, CONTENT)
     if old.exists():
         shutil.rmtree(old)
     if restart or not (partial / STATE).exists():
@@ -110,11 +134,13 @@ def _empty(folder: Path, keep: frozenset[str] = frozenset()) -> None:
 def _may_be_replaced(run: Path) -> bool:
     if run.is_symlink() or not run.is_dir():
         return not os.path.lexists(run)
-    return {path.name for path in run.iterdir()} <= CONTENT
+    return all(path.name in CONTENT or _WAY.fullmatch(path.name) for path in run.iterdir())
 
 
-def _tell_what_is_left(partial: Path) -> None:
+def _tell_what_is_left(partial: Path, failure: BaseException) -> None:
     if (partial / STATE).exists():
         print(f"Not finished: {partial} holds the epochs so far. The same command goes on from there.", file=sys.stderr)
-    else:
-        shutil.rmtree(partial, ignore_errors=True)
+        return
+    shutil.rmtree(partial, ignore_errors=True)
+    if isinstance(failure, KeyboardInterrupt):
+        print("Not finished: no epoch was complete. The same command starts from the beginning.", file=sys.stderr)

@@ -26,8 +26,9 @@ def training_stream(pictures: Pictures, recipe: Recipe, seed: int, first_epoch: 
     """Endlessly, from `first_epoch`: pixels float32 `[b, s, s, 3]` in 0..255, one-hot labels, sample weights."""
     scans = len(pictures.grey)
     steps = steps_per_epoch(scans, recipe)
-    grey, labels = tf.constant(pictures.grey), tf.constant(_one_hot(pictures))
-    weights = tf.constant(sample_weights(pictures, recipe))
+    with tf.device("CPU:0"):  # a GPU would take them all into its memory
+        grey, labels = tf.constant(pictures.grey), tf.constant(_one_hot(pictures))
+        weights = tf.constant(sample_weights(pictures, recipe))
 
     def batch_at(step: Any) -> Any:
         chosen = _order(scans, seed, step // steps)[step % steps * recipe.batch :][: recipe.batch]

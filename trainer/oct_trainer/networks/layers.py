@@ -40,5 +40,6 @@ def convolution_block(x: Any, block: int, filters: int, convolutions: int) -> An
 
 
 def answer(x: Any) -> Any:
-    """Dense 4 and its softmax, apart, so that logits can be had from the trained network."""
-    return layers.Softmax(name="scores")(layers.Dense(len(LABELS), name="logits")(x))
+    """Dense 4 and its softmax, apart, so that logits can be had from the trained network; never in float16."""
+    logits = layers.Dense(len(LABELS), name="logits", dtype="float32")(x)
+    return layers.Softmax(name="scores", dtype="float32")(logits)

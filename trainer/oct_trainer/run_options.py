@@ -1,0 +1,60 @@
+"""How a training is run, apart from what decides its figures: the options that all training commands share.
+
+A module of its own, without TensorFlow, so that `--help` knows them at once.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from oct_trainer.recipes import Recipe
+
+EVENTS = "tensorboard"  # a folder beside the runs
+
+
+class Precision(StrEnum):
+    """Of the arithmetic; weights are float32 with each. `auto` is mixed on a GPU and float32 elsewhere."""
+
+    auto = "auto"
+    float32 = "float32"
+    mixed = "mixed"
+
+
+class Strategy(StrEnum):
+    """How a batch is spread over the devices of one machine."""
+
+    none = "none"
+    mirrored = "mirrored"
+
+
+BatchOption = Annotated[int | None, typer.Option("--batch", min=1, help="Scans a step; the recipe's unless given.")]
+PrecisionOption = Annotated[
+    Precision, typer.Option("--precision", help="Of the arithmetic; auto: mixed on a GPU, float32 elsewhere.")
+]
+StrategyOption = Annotated[Strategy, typer.Option("--strategy", help="mirrored: share each batch among all GPUs.")]
+TensorBoardOption = Annotated[
+    bool, typer.Option("--tensorboard", help=f"Write curves to RUNS/{EVENTS}/<network> as well.")
+]
+RestartOption = Annotated[bool, typer.Option("--restart", help="Discard an unfinished training instead of resuming.")]
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Their values; `batch` is None for that of the recipe."""
+
+    batch: int | None = None
+    precision: Precision = Precision.auto
+    strategy: Strategy = Strategy.none
+    tensorboard: bool = False
+    restart: bool = False
+
+    def adapt(self, recipe: "Recipe") -> "Recipe":
+        return replace(recipe, batch=self.batch or recipe.batch)
+
+    def events(self, out: Path) -> Path | None:
+        """Where TensorBoard's files go, if they are asked for."""
+        return out / EVENTS if self.tensorboard else None
