@@ -12,6 +12,7 @@ from oct_converters.calibration import CalibrationSet, draw_calibration
 from oct_converters.card import make_card
 from oct_converters.equalize import equalize
 from oct_converters.golden import make_golden
+from oct_converters.norms import norms_as_convolutions
 from oct_converters.parity import Answers, Gates, Parity, answer, compare, failures
 from oct_converters.quantize import to_float32, to_int8
 from oct_converters.run import Run, read_run
@@ -50,7 +51,7 @@ def convert(folder: Path, data: Path, out: Path, options: Options, on_progress: 
     calibration = draw_calibration(run.pictures["train"], options.calibration, options.seed)
     parent = to_float32(run.model)
     equalize(run.model, run.pictures["train"].grey[list(calibration.chosen)])
-    tflite = to_int8(run.model, calibration)
+    tflite = to_int8(norms_as_convolutions(run.model), calibration)
     parts = _answers(run, calibration, parent, tflite, on_progress)
     parity = compare(list(parts.values()))
     failed = failures(parity, options.gates)

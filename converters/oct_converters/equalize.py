@@ -18,7 +18,7 @@ _BATCH = 16
 
 
 @dataclass(frozen=True)
-class _Block:
+class Block:
     """Convolution with ReLU, the batch norm behind it, and the next layer that has weights."""
 
     convolution: Any
@@ -28,7 +28,7 @@ class _Block:
 
 def equalize(model: keras.Model, grey: np.ndarray) -> int:
     """Rescale `model` in place on scans uint8 `[n, 224, 224]`; returns how many batch norms were behind a ReLU."""
-    blocks = _blocks(model)
+    blocks = find_blocks(model)
     if not blocks:
         return 0
     outputs = [layer.output for block in blocks for layer in (block.convolution, block.norm)]
@@ -38,10 +38,11 @@ def equalize(model: keras.Model, grey: np.ndarray) -> int:
     return len(blocks)
 
 
-def _blocks(model: keras.Model) -> list[_Block]:
+def find_blocks(model: keras.Model) -> list[Block]:
+    """The batch norms of `model` that stand behind a ReLU, with their neighbours."""
     weighted = [layer for layer in model.layers if layer.weights]
     triples = zip(weighted, weighted[1:], weighted[2:], strict=False)
-    return [_Block(a, b, c) for a, b, c in triples if _is_relu_convolution(a) and _is_norm(b)]
+    return [Block(a, b, c) for a, b, c in triples if _is_relu_convolution(a) and _is_norm(b)]
 
 
 def _is_relu_convolution(layer: Any) -> bool:
@@ -63,7 +64,7 @@ def _ranges(probe: keras.Model, grey: np.ndarray) -> list[np.ndarray]:
     return [np.where(channel > 0, channel, 1) for channel in largest]
 
 
-def _rescale(block: _Block, before: np.ndarray, after: np.ndarray) -> None:
+def _rescale(block: Block, before: np.ndarray, after: np.ndarray) -> None:
     kernel, bias = block.convolution.get_weights()
     gamma, beta, mean, variance = block.norm.get_weights()
     following, *rest = block.following.get_weights()

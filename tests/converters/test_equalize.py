@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 keras = pytest.importorskip("keras")
-from oct_converters.equalize import _blocks, _ranges, equalize  # noqa: E402
+from oct_converters.equalize import _ranges, equalize, find_blocks  # noqa: E402
 from oct_trainer.networks import NETWORKS  # noqa: E402
 
 pytestmark = pytest.mark.tf
@@ -16,7 +16,7 @@ def uneven():
     keras.utils.set_random_seed(0)
     model = NETWORKS["compact"].build(shrink=2)
     rng = np.random.default_rng(0)
-    for block in _blocks(model):
+    for block in find_blocks(model):
         channels = len(block.norm.get_weights()[0])
         scale = np.exp(rng.normal(0, 1.5, channels))
         block.norm.set_weights([scale, rng.normal(0, 1, channels), rng.normal(0, 0.1, channels), np.ones(channels)])
@@ -33,7 +33,7 @@ def grey() -> np.ndarray:
 
 def spread(model, grey: np.ndarray) -> float:
     """How many times wider the widest channel of a convolution is than the middle one, in the worst layer."""
-    outputs = [block.convolution.output for block in _blocks(model)]
+    outputs = [block.convolution.output for block in find_blocks(model)]
     return max(float(r.max() / np.median(r)) for r in _ranges(keras.Model(model.input, outputs), grey))
 
 
