@@ -195,9 +195,7 @@ def test_every_epoch_has_a_version_of_its_own_unless_told_otherwise(
     assert json.loads((run / "metrics.json").read_text())["recipe"]["variants"] == 2
 
 
-def test_a_second_training_finds_all_features_and_ends_the_same(
-    whole_run: Path, data: DataSet, tmp_path: Path
-) -> None:
+def test_a_second_training_finds_all_features_and_ends_the_same(whole_run: Path, data: DataSet, tmp_path: Path) -> None:
     cache = whole_run.parent / CACHE
     before = written(cache)
     require_equal(train(data, tmp_path, cache=cache), whole_run)

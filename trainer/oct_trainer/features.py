@@ -4,9 +4,9 @@ A network whose first layers are not trained is split in two, made of its very o
 trained when its head is. The base is run over the plain scans of validation and over some augmented versions of every
 training scan, and epoch e trains the head on version e % `recipe.variants`.
 
-A version of a scan is a function of the seed, the number of the version and the digest of the scan, so that the folds of
-a cross-validation share what they have in common. The folder that it is kept in is named after a digest of everything
-that decides it, down to the weights of the base and the code that augments.
+A version of a scan is a function of the seed, the number of the version and the digest of the scan, so that the folds
+of a cross-validation share what they have in common. The folder that it is kept in is named after a digest of
+everything that decides it, down to the weights of the base and the code that augments.
 """
 
 import hashlib
@@ -142,7 +142,8 @@ def _identity(base: keras.Model, recipe: Recipe) -> dict[str, Any]:
 
 def _pixels(pictures: Pictures, places: list[int], version: Version | None) -> Any:
     """Batches of float32 `[b, s, s, 3]`. Each scan is augmented alone, by a seed of its own."""
-    grey = tf.constant(pictures.grey)
+    with tf.device("CPU:0"):
+        grey = tf.constant(pictures.grey)
     if version is None:
         stream = tf.data.Dataset.from_tensor_slices(places).map(lambda place: grey[place][..., None])
     else:

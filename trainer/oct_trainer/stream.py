@@ -45,7 +45,7 @@ def training_stream(
 
 
 def batches(pictures: Pictures, show: Callable[[Any], Any] | None = None) -> Any:
-    """All scans once, in their order: what the network is shown (as in `training_stream`, but plain), one-hot labels."""
+    """All scans once, in their order: what the network is shown, by default plain pixels, and one-hot labels."""
     show = show or _plain(pictures)
     labels = tf.constant(_one_hot(pictures))
     places = tf.data.Dataset.range(len(pictures.grey)).batch(BATCH)
