@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -100,8 +101,14 @@ def test_base_and_head_are_the_network() -> None:
         np.testing.assert_allclose(split.head(split.base(pixels)), model(pixels), atol=1e-6)
 
 
+def test_the_features_of_vgg16_are_those_that_its_dense_layer_reads() -> None:
+    split = split_frozen(NETWORKS["vgg16"].build())
+    assert split is not None
+    assert split.base.output_shape == (None, 25088)
+    assert split.head.count_params() == 6_423_812
+
+
 def test_a_network_that_trains_its_base_or_has_none_is_not_split(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert split_frozen(NETWORKS["custom" if "custom" in NETWORKS else "mobilenet"].build()) is not None
     tuned = NETWORKS["mobilenet"].build()
     tuned.get_layer("mobilenet_base").trainable = True
     assert split_frozen(tuned) is None
@@ -241,3 +248,19 @@ def test_a_killed_training_goes_on_with_the_features_it_had_and_ends_the_same(
     run = train(data, tmp_path)
     assert written(tmp_path / CACHE) == before
     require_equal(run, whole_run)
+
+
+@pytest.mark.slow
+def test_the_command_keeps_features_where_it_is_told(
+    data: DataSet, tmp_path: Path, run_command: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    options = ("--recipe", "article", "--weights", "none", "--limit", 8, "--epochs", 3, "--variants", 2)
+    places = ("--data", data.root, "--out", tmp_path / "runs", "--cache", tmp_path / "cache")
+    done = run_command("oct-train", "mobilenet", *places, *options)
+    assert done.returncode == 0, done.stderr
+    assert {path.name.rpartition("-")[0] for path in (tmp_path / "cache").iterdir()} == {
+        "mobilenet-plain",
+        "mobilenet-seed-0-version-0",
+        "mobilenet-seed-0-version-1",
+    }
+    assert {path.name for path in (tmp_path / "runs").iterdir()} == {"mobilenet"}

@@ -27,7 +27,7 @@ from oct_trainer.augment import Augmentation, augment
 from oct_trainer.pictures import Pictures
 from oct_trainer.recipes import Recipe
 from oct_trainer.store import Rows, fetch
-from oct_trainer.stream import BATCH, batches, channels, steps_per_epoch, training_stream
+from oct_trainer.stream import BATCH, batches, channels, on_host, steps_per_epoch, training_stream
 from oct_trainer.terminal import progress
 
 CACHE = ".features"  # in the folder of the runs
@@ -80,14 +80,18 @@ def feature_streams(
     needed = sorted({epoch % variants for epoch in range(first_epoch, recipe.epochs)})
     with progress() as bar:
         eyes = Eyes(base, recipe, cache, bar)
-        plain = eyes.see(val)
+        plain = on_host(eyes.see(val).read(np.arange(len(val.grey))))
         seen = {number: eyes.see(train, Version(recipe.augmentation, seed, number)) for number in needed}
 
+    def read(chosen: np.ndarray, number: np.ndarray) -> np.ndarray:
+        return seen[int(number)].read(chosen)
+
     def show(chosen: Any, step: Any) -> Any:
-        return _rows(base, lambda rows, number: seen[int(number)].read(rows), chosen, step // steps % variants)
+        rows = tf.numpy_function(read, (chosen, step // steps % variants), tf.float16, stateful=False)
+        return tf.cast(tf.ensure_shape(rows, base.output_shape), tf.float32)
 
     stream = training_stream(train, recipe, seed, first_epoch, show)
-    return stream, batches(val, lambda chosen: _rows(base, plain.read, chosen))
+    return stream, batches(val, lambda chosen: tf.cast(tf.gather(plain, chosen), tf.float32))
 
 
 class Eyes:
@@ -142,8 +146,7 @@ def _identity(base: keras.Model, recipe: Recipe) -> dict[str, Any]:
 
 def _pixels(pictures: Pictures, places: list[int], version: Version | None) -> Any:
     """Batches of float32 `[b, s, s, 3]`. Each scan is augmented alone, by a seed of its own."""
-    with tf.device("CPU:0"):
-        grey = tf.constant(pictures.grey)
+    grey = on_host(pictures.grey)
     if version is None:
         stream = tf.data.Dataset.from_tensor_slices(places).map(lambda place: grey[place][..., None])
     else:
@@ -152,8 +155,3 @@ def _pixels(pictures: Pictures, places: list[int], version: Version | None) -> A
             lambda place, seed: augment(grey[place][None], version.augmentation, seed)[0], num_parallel_calls=2
         )
     return stream.batch(BATCH).map(channels).prefetch(2)
-
-
-def _rows(base: keras.Model, read: Callable[..., np.ndarray], *arguments: Any) -> Any:
-    rows = tf.numpy_function(read, arguments, tf.float16, stateful=False)
-    return tf.cast(tf.ensure_shape(rows, base.output_shape), tf.float32)

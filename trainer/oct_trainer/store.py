@@ -23,6 +23,7 @@ import numpy as np
 
 from oct_edge.errors import OutputUnavailable
 from oct_edge.files import make_folder, write_atomically
+from oct_trainer.run_folder import require_room
 
 BLOCK = 1024  # scans; a training that is killed while it computes loses no more
 
@@ -60,7 +61,7 @@ def fetch(folder: Path, digests: Sequence[str], shape: tuple[int, ...], compute:
         found = {path: scans for path in sorted(folder.glob("*.npy")) if (scans := _scans(path, row)) is not None}
         known = {scan for scans in found.values() for scan in scans}
         missing = list({digest: place for place, digest in enumerate(digests) if digest not in known}.values())
-        _require_space(folder, len(missing) * row.itemsize)
+        require_room(folder, len(missing) * row.itemsize)
         arrays = compute(missing)
         for start in range(0, len(missing), BLOCK):
             scans = [digests[place] for place in missing[start : start + BLOCK]]
@@ -89,13 +90,6 @@ def _write(folder: Path, block: np.ndarray) -> Path:
     path = folder / f"{hashlib.sha256(content.getbuffer()).hexdigest()}.npy"
     write_atomically(path, content.getvalue())
     return path
-
-
-def _require_space(folder: Path, needed: int) -> None:
-    disk = os.statvfs(folder)
-    free = disk.f_bavail * disk.f_frsize
-    if needed > free:
-        raise OutputUnavailable(f"{folder}: {needed / 1e6:,.1f} MB are needed, {free / 1e6:,.1f} MB are free.")
 
 
 @contextmanager

@@ -34,7 +34,7 @@ def training_stream(
     scans = len(pictures.grey)
     steps = steps_per_epoch(scans, recipe)
     show = show or _augmented(pictures, recipe, seed)
-    labels, weights = tf.constant(_one_hot(pictures)), tf.constant(sample_weights(pictures, recipe))
+    labels, weights = on_host(_one_hot(pictures)), on_host(sample_weights(pictures, recipe))
 
     def batch_at(step: Any) -> Any:
         chosen = _order(scans, seed, step // steps)[step % steps * recipe.batch :][: recipe.batch]
@@ -47,9 +47,15 @@ def training_stream(
 def batches(pictures: Pictures, show: Callable[[Any], Any] | None = None) -> Any:
     """All scans once, in their order: what the network is shown, by default plain pixels, and one-hot labels."""
     show = show or _plain(pictures)
-    labels = tf.constant(_one_hot(pictures))
+    labels = on_host(_one_hot(pictures))
     places = tf.data.Dataset.range(len(pictures.grey)).batch(BATCH)
     return places.map(lambda chosen: (show(chosen), tf.gather(labels, chosen))).prefetch(2)
+
+
+def on_host(array: np.ndarray) -> Any:
+    """A constant for a stream; a GPU would take all of it into its memory."""
+    with tf.device("CPU:0"):
+        return tf.constant(array)
 
 
 def channels(grey: Any) -> Any:
@@ -68,7 +74,7 @@ def sample_weights(pictures: Pictures, recipe: Recipe) -> np.ndarray:
 
 
 def _augmented(pictures: Pictures, recipe: Recipe, seed: int) -> Callable[[Any, Any], Any]:
-    grey = tf.constant(pictures.grey)
+    grey = on_host(pictures.grey)
 
     def show(chosen: Any, step: Any) -> Any:
         draw = tf.stack([tf.cast(seed, tf.int64), step])
@@ -78,7 +84,7 @@ def _augmented(pictures: Pictures, recipe: Recipe, seed: int) -> Callable[[Any, 
 
 
 def _plain(pictures: Pictures) -> Callable[[Any], Any]:
-    grey = tf.constant(pictures.grey[..., None])
+    grey = on_host(pictures.grey[..., None])
     return lambda chosen: channels(tf.gather(grey, chosen))
 
 
