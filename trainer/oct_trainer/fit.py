@@ -25,6 +25,7 @@ from oct_trainer.batchnorm import restore_batch_norms, set_norm_momentum
 from oct_trainer.checkpoints import Checkpoints
 from oct_trainer.dataset import DataSet, class_counts, phantom_count, write_split
 from oct_trainer.event_log import EventLog
+from oct_trainer.features import CACHE, feature_streams, split_frozen
 from oct_trainer.machine import Machine, find_machine, memory_guarded
 from oct_trainer.networks import NETWORKS
 from oct_trainer.pictures import Pictures, load_parts
@@ -42,11 +43,14 @@ RESTORE_SCANS = 256
 
 @dataclass(frozen=True)
 class Task:
-    """One training. `weights` is as in `apply_weights`; `tensorboard` is a folder for its logs, or None."""
+    """One training. `weights` is as in `apply_weights`; `cache` is where the features of a frozen base are kept;
+    `tensorboard` is a folder for its logs, or None.
+    """
 
     network: str
     recipe: Recipe
     weights: str
+    cache: Path
     seed: int = 0
     tensorboard: Path | None = None
 
@@ -74,19 +78,20 @@ def train(
     restart: bool = False,
     tensorboard: Path | None = None,
     machine: Machine | None = None,
+    cache: Path | None = None,
 ) -> Path:
     """Train and evaluate; returns the run folder.
 
-    `epochs` caps those of the recipe; `weights` is as in `apply_weights`; `restart` discards an unfinished training.
+    `epochs` caps those of the recipe; `weights` is as in `apply_weights`; `restart` discards an unfinished training;
+    `cache` is where the features of a frozen base are kept, without it beside the run.
 
     Raises:
         DataSetError, WeightsError, ConfigurationError: before any time is spent on training.
         OutOfMemory: says what to lower.
         OutputUnavailable: the run cannot be written; the epochs before are kept.
     """
-    task = Task(
-        network, replace(recipe, epochs=min(recipe.epochs, epochs or recipe.epochs)), weights, seed, tensorboard
-    )
+    capped = replace(recipe, epochs=min(recipe.epochs, epochs or recipe.epochs))
+    task = Task(network, capped, weights, cache or out / CACHE, seed, tensorboard)
     with memory_guarded(recipe.batch):
         keras.utils.set_random_seed(seed)
         parts = load_parts(data.samples)
@@ -138,24 +143,30 @@ def _fit(
     run: Path,
     machine: Machine,
 ) -> list[dict[str, float]]:
-    """Train in place; returns a row of figures an epoch."""
+    """Train in place; returns a row of figures an epoch. Of a network on a frozen base, only its head is run."""
     recipe = task.recipe
     set_norm_momentum(model, recipe.norm_momentum)
     if recipe.fine_tune:
         _open_base(model, parts["train"])
     scans, patients = len(parts["train"].grey), len(set(parts["train"].patients))
     steps = steps_per_epoch(scans, recipe)
-    _compile(model, recipe, steps, machine)
+    frozen = split_frozen(model)
+    trained = frozen.head if frozen else model
+    _compile(trained, recipe, steps, machine)
     callbacks = _callbacks(task)
     checkpoints = Checkpoints(run, settings, callbacks, task.seed)
-    checkpoints.restore(model)
+    checkpoints.restore(trained)
     first = checkpoints.first_epoch
     print(f"{model.name}: {scans} scans of {patients} patients, {_beginning(first, task.weights)}", file=sys.stderr)
     if not checkpoints.stopped:
+        if frozen:
+            stream, held_out = feature_streams(frozen.base, parts, recipe, task.seed, first, task.cache)
+        else:
+            stream, held_out = training_stream(parts["train"], recipe, task.seed, first), batches(parts["val"])
         with TrainingProgress(model.name, recipe.epochs, steps, first) as progress:
-            model.fit(
-                training_stream(parts["train"], recipe, task.seed, first),
-                validation_data=batches(parts["val"]),
+            trained.fit(
+                stream,
+                validation_data=held_out,
                 initial_epoch=first,
                 epochs=recipe.epochs,
                 steps_per_epoch=steps,

@@ -16,7 +16,8 @@ class Recipe:
     patient); `patience` stops after so many epochs without a better validation loss, and goes back to the best epoch
     (None: every epoch is trained, the last one is taken, and validation chooses nothing); `plateau` is the article's
     ReduceLROnPlateau; `norm_momentum` is that of the batch norms: at Keras' 0.99 their running statistics lag
-    500 steps behind, ten epochs of small data.
+    500 steps behind, ten epochs of small data; `variants` is how many augmented versions of a scan a frozen base is run
+    over, used in turn (None: one for every epoch, so that none is seen twice).
     """
 
     name: str
@@ -34,6 +35,7 @@ class Recipe:
     plateau: bool = False
     norm_momentum: float = 0.99
     batch: int = 16
+    variants: int | None = None
 
 
 _PHYSICAL = Augmentation(rotation=10, shift=0.1, zoom=0.15, aspect=0.2, gain=0.25, speckle=0.1, jpeg=40, fill="black")

@@ -39,21 +39,40 @@ StrategyOption = Annotated[Strategy, typer.Option("--strategy", help="mirrored: 
 TensorBoardOption = Annotated[
     bool, typer.Option("--tensorboard", help=f"Write curves to RUNS/{EVENTS}/<network> as well.")
 ]
+CacheOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--cache",
+        metavar="DIR",
+        readable=False,
+        help="Where what a frozen base makes of the scans is kept. [default: RUNS/.features]",
+    ),
+]
+VariantsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--variants",
+        min=1,
+        help="Run a frozen base over so many augmented versions of a scan, not one for every epoch.",
+    ),
+]
 RestartOption = Annotated[bool, typer.Option("--restart", help="Discard an unfinished training instead of resuming.")]
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Their values; `batch` is None for that of the recipe."""
+    """Their values; `batch` and `variants` are None for those of the recipe."""
 
     batch: int | None = None
     precision: Precision = Precision.auto
     strategy: Strategy = Strategy.none
     tensorboard: bool = False
     restart: bool = False
+    cache: Path | None = None
+    variants: int | None = None
 
     def adapt(self, recipe: "Recipe") -> "Recipe":
-        return replace(recipe, batch=self.batch or recipe.batch)
+        return replace(recipe, batch=self.batch or recipe.batch, variants=self.variants or recipe.variants)
 
     def events(self, out: Path) -> Path | None:
         """Where TensorBoard's files go, if they are asked for."""

@@ -5,6 +5,7 @@ A training batch is a function of the seed and its place in the training, of not
 exactly what it would have seen without the interruption.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,28 +23,44 @@ def steps_per_epoch(scans: int, recipe: Recipe) -> int:
     return -(-scans // recipe.batch)
 
 
-def training_stream(pictures: Pictures, recipe: Recipe, seed: int, first_epoch: int = 0) -> Any:
-    """Endlessly, from `first_epoch`: pixels float32 `[b, s, s, 3]` in 0..255, one-hot labels, sample weights."""
+def training_stream(
+    pictures: Pictures, recipe: Recipe, seed: int, first_epoch: int = 0, show: Callable[[Any, Any], Any] | None = None
+) -> Any:
+    """Endlessly, from `first_epoch`: what the network is shown, one-hot labels, sample weights.
+
+    `show` makes the first of these from the places of the scans in `pictures` and the step in the training; without it
+    they are augmented pixels, float32 `[b, s, s, 3]` in 0..255.
+    """
     scans = len(pictures.grey)
     steps = steps_per_epoch(scans, recipe)
-    with tf.device("CPU:0"):  # a GPU would take them all into its memory
-        grey, labels = tf.constant(pictures.grey), tf.constant(_one_hot(pictures))
-        weights = tf.constant(sample_weights(pictures, recipe))
+    show = show or _augmented(pictures, recipe, seed)
+    labels, weights = on_host(_one_hot(pictures)), on_host(sample_weights(pictures, recipe))
 
     def batch_at(step: Any) -> Any:
         chosen = _order(scans, seed, step // steps)[step % steps * recipe.batch :][: recipe.batch]
-        pixels = augment(tf.gather(grey, chosen), recipe.augmentation, tf.stack([tf.cast(seed, tf.int64), step]))
-        return tf.repeat(pixels, 3, axis=3), tf.gather(labels, chosen), tf.gather(weights, chosen)
+        return show(chosen, step), tf.gather(labels, chosen), tf.gather(weights, chosen)
 
     places = tf.data.Dataset.counter(first_epoch * steps)
     return places.map(batch_at, num_parallel_calls=2, deterministic=True).prefetch(2)
 
 
-def batches(pictures: Pictures) -> Any:
-    """All pictures once, in their order: pixels float32 `[b, s, s, 3]` in 0..255 and one-hot labels."""
-    columns = (pictures.grey[..., None], _one_hot(pictures))
-    stream = tf.data.Dataset.from_tensor_slices(columns).batch(BATCH)
-    return stream.map(lambda grey, label: (tf.repeat(tf.cast(grey, tf.float32), 3, axis=3), label)).prefetch(2)
+def batches(pictures: Pictures, show: Callable[[Any], Any] | None = None) -> Any:
+    """All scans once, in their order: what the network is shown, by default plain pixels, and one-hot labels."""
+    show = show or _plain(pictures)
+    labels = on_host(_one_hot(pictures))
+    places = tf.data.Dataset.range(len(pictures.grey)).batch(BATCH)
+    return places.map(lambda chosen: (show(chosen), tf.gather(labels, chosen))).prefetch(2)
+
+
+def on_host(array: np.ndarray) -> Any:
+    """A constant for a stream; a GPU would take all of it into its memory."""
+    with tf.device("CPU:0"):
+        return tf.constant(array)
+
+
+def channels(grey: Any) -> Any:
+    """Grey `[n, h, w, 1]` of any type as the float32 `[n, h, w, 3]` that a network takes."""
+    return tf.repeat(tf.cast(grey, tf.float32), 3, axis=3)
 
 
 def sample_weights(pictures: Pictures, recipe: Recipe) -> np.ndarray:
@@ -54,6 +71,21 @@ def sample_weights(pictures: Pictures, recipe: Recipe) -> np.ndarray:
     _, index, scans = np.unique(pictures.patients, return_inverse=True, return_counts=True)
     weights = 1 / np.sqrt(per_class * scans[index])
     return (weights / weights.mean()).astype(np.float32)
+
+
+def _augmented(pictures: Pictures, recipe: Recipe, seed: int) -> Callable[[Any, Any], Any]:
+    grey = on_host(pictures.grey)
+
+    def show(chosen: Any, step: Any) -> Any:
+        draw = tf.stack([tf.cast(seed, tf.int64), step])
+        return channels(augment(tf.gather(grey, chosen), recipe.augmentation, draw))
+
+    return show
+
+
+def _plain(pictures: Pictures) -> Callable[[Any], Any]:
+    grey = on_host(pictures.grey[..., None])
+    return lambda chosen: channels(tf.gather(grey, chosen))
 
 
 def _order(scans: int, seed: int, epoch: Any) -> Any:

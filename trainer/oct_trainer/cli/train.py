@@ -13,6 +13,7 @@ from oct_trainer.extras import require_tensorflow
 from oct_trainer.networks import NETWORKS
 from oct_trainer.run_options import (
     BatchOption,
+    CacheOption,
     Precision,
     PrecisionOption,
     RestartOption,
@@ -20,6 +21,7 @@ from oct_trainer.run_options import (
     Strategy,
     StrategyOption,
     TensorBoardOption,
+    VariantsOption,
 )
 
 
@@ -66,6 +68,7 @@ def _train(
             restart=options.restart,
             tensorboard=options.events(out),
             machine=machine,
+            cache=options.cache,
         )
         print(run)
 
@@ -92,8 +95,10 @@ def _command(names: tuple[str, ...]) -> Callable[..., None]:
         strategy: StrategyOption = Strategy.none,
         tensorboard: TensorBoardOption = False,
         restart: RestartOption = False,
+        cache: CacheOption = None,
+        variants: VariantsOption = None,
     ) -> None:
-        options = RunOptions(batch, precision, strategy, tensorboard, restart)
+        options = RunOptions(batch, precision, strategy, tensorboard, restart, cache, variants)
         _train(names, data, out, weights or [], recipe.value, epochs, limit, seed, allow_leak, options)
 
     return command

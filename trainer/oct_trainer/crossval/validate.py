@@ -12,6 +12,7 @@ from oct_edge.preprocess import PREPROCESSING
 from oct_trainer.crossval.logistic import LOGISTIC, answer_by_regression
 from oct_trainer.crossval.records import fold_path, open_method, write_fold
 from oct_trainer.dataset import DataSet
+from oct_trainer.features import CACHE
 from oct_trainer.fit import train
 from oct_trainer.folds import folds
 from oct_trainer.layout import POOL
@@ -66,7 +67,7 @@ def _answer_by_training(
     network: str, fold: DataSet, path: Path, recipe: Recipe, weights: str, seed: int
 ) -> Predictions:
     work = path.parent / f".{path.stem}"
-    run = train(network, fold, work, recipe, weights=weights, seed=seed)
+    run = train(network, fold, work, recipe, weights=weights, seed=seed, cache=path.parents[2] / CACHE)
     answers = read_predictions(run / "predictions.csv")[FITTED_ON]
     shutil.rmtree(work)
     return answers
