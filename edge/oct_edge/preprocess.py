@@ -7,7 +7,10 @@ Three steps, on grey values that no arithmetic touches (rescaling is a layer ins
    vitreous above and the choroid's shadow below tell nothing, and half the rows of a picture went to them.
 3. The window is stretched to the network's square with an antialiased bilinear filter. B-scans come in several aspect
    ratios of the same retina (Spectralis exports 512, 768, 1024 or 1536 columns for 496 rows), so stretching is what
-   makes them comparable; and the number of rows that a scanner or a clerk leaves above and below no longer shows.
+   makes them comparable.
+
+Where in the picture the retina lies no longer shows. How many rows the picture has in all still does: the window is a
+share of them, since a file does not say how many micrometres a row is.
 
 A change here changes `PREPROCESSING`, and a model made with another one is refused.
 """
@@ -46,7 +49,7 @@ def expand(grey: np.ndarray) -> np.ndarray:
 
 
 def without_borders(pixels: np.ndarray) -> np.ndarray:
-    """Grey uint8 `[h, w]` with every run of white that begins at an edge, and `RINGING` pixels behind it, made black."""
+    """Grey uint8 `[h, w]` with every run of white that begins at an edge, and `RINGING` pixels behind it, in black."""
     white = pixels >= WHITE
     if not (white[0].any() or white[-1].any() or white[:, 0].any() or white[:, -1].any()):
         return pixels
@@ -60,7 +63,7 @@ def without_borders(pixels: np.ndarray) -> np.ndarray:
 
 
 def retina_window(pixels: np.ndarray) -> tuple[float, float]:
-    """First and last row, in pixels, of the window that `to_grey` shows of grey uint8 `[h, w]`; all rows of a blank one.
+    """Top and bottom, in rows, of the window that `to_grey` shows of grey uint8 `[h, w]`; a blank one is shown whole.
 
     The retina is where the light is: between the 2nd and 98th percentile of what stands out over the darker 60 % of the
     picture, squared. Both figures, `SHARE` and `ROOM` were chosen by cross-validation, see docs/training.md.
