@@ -46,9 +46,9 @@ def test_all_scans_are_most_of_them_trained_on(run: FinishedRun, clean_phantoms:
     trained, chose = len(rows(run, "train")), len(rows(run, "val"))
     assert found.seen == {"train": Seen(trained, 0), "val": Seen(chose, 0)}
     trained_on, flatter = found.warnings()
-    assert trained_on.startswith(f"{trained} of 64 scans were trained on")
+    assert trained_on.startswith(f"the network was trained on {trained} of 64 scans")
     assert "no test" in trained_on
-    assert flatter.startswith(f"{chose} of 64 scans are of validation patients")
+    assert f"validation patients, of whom are {chose} of 64 scans" in flatter
 
 
 def test_scans_from_elsewhere_were_not_seen_whatever_their_patients_are_called(
