@@ -30,6 +30,14 @@ def clean_phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture(scope="session")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Other phantoms, called by the very names and patients of the clean ones."""
+    root = tmp_path_factory.mktemp("elsewhere") / "phantoms"
+    write_dataset(root, 64, seed=4)
+    return root
+
+
 @pytest.fixture
 def root(clean_phantoms: Path, tmp_path: Path) -> Path:
     """A copy of the clean phantoms."""

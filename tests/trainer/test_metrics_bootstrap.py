@@ -97,3 +97,8 @@ def test_many_scans_are_resampled_in_chunks_to_the_same_end(monkeypatch: pytest.
     whole = metrics.Bootstrap(patients).resample(lambda weights: weights @ scores)
     monkeypatch.setattr("oct_trainer.metrics.bootstrap._CHUNK", 170)
     np.testing.assert_allclose(metrics.Bootstrap(patients).resample(lambda weights: weights @ scores), whole)
+
+
+def test_nothing_is_less_than_zero_by_a_sign_alone() -> None:
+    assert str(metrics.Estimate(0.0, -0.0, -1e-9).to_dict()["low"]) == "0.0"
+    assert str(metrics.Estimate(0.0, -0.0, -1e-9).to_dict()["high"]) == "0.0"

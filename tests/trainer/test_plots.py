@@ -81,7 +81,7 @@ def test_a_history_is_drawn_as_far_as_it_goes(history: dict[str, list[float]]) -
         assert name in texts(svg)
 
 
-def test_the_epoch_that_was_kept_is_marked() -> None:
+def test_the_epoch_of_the_least_validation_loss_is_marked() -> None:
     history = {"loss": [3.0, 2.0, 1.0], "val_loss": [3.0, 1.0, 2.0]}
     assert "least validation loss" in texts(draw_history(history)["loss"])
     assert "least validation loss" not in texts(draw_history({"loss": [1.0]})["loss"])

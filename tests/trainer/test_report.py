@@ -133,6 +133,12 @@ def test_what_is_no_finished_run_is_named_with_the_reason(runs: Path) -> None:
     assert all(f"<code>{name}</code>" in out.read_text() for name in skipped)
 
 
+def test_a_run_of_another_preprocessing_still_has_its_figures(runs: Path) -> None:
+    record = json.loads((runs / "compact" / "metrics.json").read_text())
+    (runs / "compact" / "metrics.json").write_text(json.dumps(record | {"preprocessing": "letterbox@1"}))
+    assert "preprocessing letterbox@1" in report(runs)
+
+
 def test_runs_in_folders_of_runs_are_found(runs: Path, tmp_path: Path) -> None:
     (tmp_path / "all" / "seed 0").mkdir(parents=True)
     shutil.move(runs / "compact", tmp_path / "all" / "seed 0" / "compact")

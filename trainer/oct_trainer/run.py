@@ -11,7 +11,6 @@ from typing import Any
 
 from oct_edge.errors import RunError
 from oct_edge.labels import LABELS
-from oct_edge.preprocess import PREPROCESSING
 from oct_trainer.dataset import SPLIT_COLUMNS
 from oct_trainer.layout import SPLITS
 from oct_trainer.predictions import Predictions, read_predictions
@@ -54,7 +53,7 @@ class FinishedRun:
 
 
 def read_finished_run(folder: Path) -> FinishedRun:
-    """The run in `folder`.
+    """The run in `folder`; its model may be of another version of the preprocessing.
 
     Raises:
         RunError: its record or split is missing, unreadable, of another version or of another run.
@@ -69,6 +68,13 @@ def read_finished_run(folder: Path) -> FinishedRun:
         ) from error
     _require_record(folder, record, split)
     return FinishedRun(folder, record, tuple(_rows(folder, split)))
+
+
+def require_entries(folder: Path, record: dict[str, Any], expected: dict[str, Any]) -> None:
+    """Raise `RunError` unless the record of the run in `folder` has these entries."""
+    for key, value in expected.items():
+        if record.get(key) != value:
+            raise RunError(f"{folder}: {key} is {record.get(key)!r}, not {value!r}.", hint="Train it again.")
 
 
 def first_line(error: Exception) -> str:
@@ -87,10 +93,7 @@ def _require_record(folder: Path, record: Any, split: bytes) -> None:
     """Raise `RunError` unless this is the record of a run of this version, and of this split."""
     if not isinstance(record, dict) or not isinstance(record.get("data"), dict):
         raise RunError(f"{folder / 'metrics.json'}: not the record of a run.")
-    expected = {"schema": SCHEMA, "classes": list(LABELS), "preprocessing": PREPROCESSING}
-    for key, value in expected.items():
-        if record.get(key) != value:
-            raise RunError(f"{folder}: {key} is {record.get(key)!r}, not {value!r}.", hint="Train it again.")
+    require_entries(folder, record, {"schema": SCHEMA, "classes": list(LABELS)})
     if not isinstance(record.get("network"), str):
         raise RunError(f"{folder / 'metrics.json'}: does not say which network it is of.")
     if record["data"].get("split_sha256") != hashlib.sha256(split).hexdigest():

@@ -6,7 +6,8 @@ from pathlib import Path
 import keras
 
 from oct_edge.errors import RunError
-from oct_trainer.run import FinishedRun, first_line, read_finished_run
+from oct_edge.preprocess import PREPROCESSING
+from oct_trainer.run import FinishedRun, first_line, read_finished_run, require_entries
 
 
 def load_finished_run(folder: Path) -> tuple[FinishedRun, keras.Model]:
@@ -26,6 +27,5 @@ def load_finished_run(folder: Path) -> tuple[FinishedRun, keras.Model]:
         raise RunError(f"{folder}: not a finished run ({first_line(error)}).") from error
     if replaced:
         raise RunError(f"{folder}: a training replaced it while it was read.", hint="Start again.")
-    if run.network != model.name:
-        raise RunError(f"{folder}: network is {run.network!r}, not {model.name!r}.", hint="Train it again.")
+    require_entries(folder, run.record, {"network": model.name, "preprocessing": PREPROCESSING})
     return run, model

@@ -19,7 +19,7 @@ def rows(record: Mapping[str, Any]) -> Iterator[str]:
         f"{metrics['scans']} scans, {metrics['patients']} patients"
     )
     if seen := record["seen"]["train"]["scans"]:
-        yield f"NO TEST: {seen} of these scans, or their patients, were trained on"
+        yield f"NO TEST: the network was trained on {seen} of these scans, or on their patients"
     yield ""
     yield from _figures(metrics)
     yield ""

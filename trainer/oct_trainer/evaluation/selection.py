@@ -53,12 +53,12 @@ class Selection:
         found, scans = [], counted(len(self.samples), "scan")
         if train := self.seen["train"]:
             found.append(
-                f"{train.scans} of {scans} were trained on ({train.by_bytes}), or are of patients who were "
-                f"({train.by_patient}): these figures are no test."
+                f"the network was trained on {train.by_bytes} of {scans}, and on other scans of the patients of "
+                f"{train.by_patient} more: these figures are no test."
             )
         if val := self.seen["val"]:
             found.append(
-                f"{val.scans} of {scans} are of validation patients, who chose the epoch and the temperature: "
+                f"epoch and temperature were chosen on validation patients, of whom are {val.scans} of {scans}: "
                 "these figures flatter."
             )
         return found

@@ -98,4 +98,4 @@ def _draws(patients: int, seed: int) -> np.ndarray:
 
 
 def _rounded(value: float) -> float | None:
-    return None if np.isnan(value) else round(value, 4)
+    return None if np.isnan(value) else round(value, 4) + 0.0  # no minus before zero

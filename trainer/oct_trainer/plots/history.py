@@ -1,4 +1,4 @@
-"""How it learned: loss and accuracy of training and validation, epoch by epoch, and which epoch was kept."""
+"""How it learned: loss and accuracy of training and validation, epoch by epoch, and where validation was best."""
 
 from collections.abc import Mapping
 

@@ -50,7 +50,10 @@ def _provenance(record: dict[str, Any]) -> str:
     scans, patients = lookup(record, "data", "scans", "train"), lookup(record, "data", "patients", "train")
     recipe, seed = lookup(record, "recipe", "name"), lookup(record, "seed")
     trained = f"{sum(scans.values()):,} scans" if isinstance(scans, dict) else "scans that are not told"
-    return f"Trained on {trained} of {patients} patients, recipe {recipe}, seed {seed}."
+    return (
+        f"Trained on {trained} of {patients} patients, recipe {recipe}, seed {seed}, "
+        f"preprocessing {lookup(record, 'preprocessing')}."
+    )
 
 
 def _warnings(one: Reported) -> Iterator[Markup]:
