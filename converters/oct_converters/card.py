@@ -39,7 +39,7 @@ def make_card(
 ) -> dict[str, Any]:
     """The card as JSON-ready content; `parts` are both models' answers by split.
 
-    Validation patients chose the temperature and the threshold, and by some recipes the epoch: their figures are no test.
+    Validation patients chose temperature and threshold, and by some recipes the epoch: their figures are no test.
     """
     record = run.record
     val = parts["val"]
