@@ -28,6 +28,7 @@ RINGING = 3  # pixels beside a border that JPEG brightens or darkens with it
 SHARE = 0.5  # of the height, at least
 ROOM = 1.2  # times the height of the retina, at least
 _PROFILE = (64, 128)  # columns and rows on which the retina is looked for
+_NEAR = 64  # pixels that a white border mostly stays below
 
 
 def to_grey(scan: Scan) -> np.ndarray:
@@ -49,6 +50,7 @@ def expand(grey: np.ndarray) -> np.ndarray:
 
 
 def without_borders(pixels: np.ndarray) -> np.ndarray:
+<<<<<<< HEAD
     """Grey uint8 `[h, w]` with every run of white that begins at an edge, and `RINGING` pixels behind it, in black."""
     white = pixels >= WHITE
     if not (white[0].any() or white[-1].any() or white[:, 0].any() or white[:, -1].any()):
@@ -60,6 +62,18 @@ def without_borders(pixels: np.ndarray) -> np.ndarray:
     outside |= columns < _border(white.T)[:, None]
     outside |= columns >= width - _border(white.T[::-1])[:, None]
     return np.where(outside, np.uint8(0), pixels)
+=======
+    """A copy of grey uint8 `[h, w]` with every run of white from an edge inwards, and `RINGING` pixels more, made black.
+
+    A run is a row's or a column's. White that touches no edge stays, so all that a retina can lose is what is saturated
+    right at the edge of the picture.
+    """
+    dark, cleared = pixels < WHITE, pixels.copy()
+    for lines, are_dark in ((cleared, dark), (cleared.T, dark.T)):
+        _blacken_starts(lines, are_dark)
+        _blacken_starts(lines[:, ::-1], are_dark[:, ::-1])
+    return cleared
+>>>>>>> preprocess
 
 
 def retina_window(pixels: np.ndarray) -> tuple[float, float]:
@@ -68,8 +82,9 @@ def retina_window(pixels: np.ndarray) -> tuple[float, float]:
     The retina is where the light is: between the 2nd and 98th percentile of what stands out over the darker 60 % of the
     picture, squared. Both figures, `SHARE` and `ROOM` were chosen by cross-validation, see docs/training.md.
     """
-    small = np.asarray(Image.fromarray(pixels).resize(_PROFILE, Image.Resampling.BOX)).astype(np.float32)
-    light = (np.maximum(small - np.percentile(small, 60), 0) ** 2).sum(1)
+    small = np.asarray(Image.fromarray(pixels).resize(_PROFILE, Image.Resampling.BOX))
+    background = np.float32(np.percentile(small, 60))  # of integers: of floats, numpy 1 and 2 round it differently
+    light = (np.maximum(small.astype(np.float32) - background, 0) ** 2).sum(1)
     if not light.any():
         return 0.0, float(len(pixels))
     share = np.cumsum(light) / light.sum()
@@ -79,7 +94,20 @@ def retina_window(pixels: np.ndarray) -> tuple[float, float]:
     return float(start * len(pixels)), float((start + height) * len(pixels))
 
 
-def _border(white: np.ndarray) -> np.ndarray:
-    """How many rows each column loses from the top: its first run of white and the ringing behind it."""
-    run = np.where(white.all(0), len(white), np.argmin(white, axis=0))
-    return np.where(run > 0, run + RINGING, 0)
+def _blacken_starts(lines: np.ndarray, dark: np.ndarray) -> None:
+    """Blacken, in place, the run of white that a line begins with, and the ringing behind it."""
+    begun = np.flatnonzero(~dark[:, 0])
+    if len(begun):
+        lost = _runs(dark, begun) + RINGING
+        band = lines[begun, : lost.max()]
+        band[np.arange(band.shape[1]) < lost[:, None]] = 0
+        lines[begun, : lost.max()] = band
+
+
+def _runs(dark: np.ndarray, begun: np.ndarray) -> np.ndarray:
+    """How many pixels stay white of the lines that begin so: seldom more than `_NEAR`, so only those are read on."""
+    runs = dark[begun, :_NEAR].argmax(1)
+    far = runs == 0
+    runs[far] = dark[begun[far]].argmax(1)
+    runs[runs == 0] = dark.shape[1]
+    return runs
