@@ -49,7 +49,7 @@ def test_too_little_room_is_said_with_figures(disk: Path) -> None:
 @pytest.mark.tf
 @pytest.mark.system
 def test_a_disk_without_room_is_refused_before_the_first_epoch(disk: Path, train: Callable[..., Ended]) -> None:
-    (disk / "ballast").write_bytes(bytes(15_700_000))
+    (disk / "ballast").write_bytes(bytes(16_000_000))
     done = train(disk / "runs")
     assert done.returncode == 69
     assert "epoch 1" not in done.stderr

@@ -105,6 +105,13 @@ def test_two_devices_share_a_batch_and_leave_an_ordinary_run(data: Path, train: 
     np.testing.assert_allclose(*scores, atol=1e-4)
 
 
+def test_a_batch_that_cannot_be_shared_is_refused(train: Train, tmp_path: Path) -> None:
+    done = train(tmp_path, "--strategy", "mirrored", "--batch", 7, devices=2)
+    assert done.returncode == 78
+    assert "7 scans cannot be shared evenly among 2 devices" in done.stderr
+    assert "--batch" in done.stderr.splitlines()[-1]
+
+
 def test_a_batch_that_does_not_fit_says_what_to_lower(train: Train, tmp_path: Path) -> None:
     done = train(tmp_path, "--batch", 12, network={"filters": 256, "pooling": 1}, memory=1_500_000_000)
     assert done.returncode == 1, done.stderr
