@@ -78,7 +78,7 @@ def test_mixed_precision_leaves_an_ordinary_model_of_the_same_weights(data: Path
     mixed.set_weights(model.get_weights())
     assert "float16" in {layer.compute_dtype for layer in mixed._flatten_layers()}
     grey = load_parts(read_dataset(data).samples)["test"].grey
-    np.testing.assert_allclose(scores_of(mixed, grey), scores_of(model, grey), atol=0.02)
+    np.testing.assert_allclose(scores_of(mixed, grey), scores_of(model, grey), atol=0.05)
 
 
 def _with_the_policy_of_today(layer: object) -> object:
