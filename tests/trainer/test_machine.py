@@ -42,7 +42,8 @@ def train(train_forked: Train, data: Path) -> Train:
 
 
 def history(run: Path) -> np.ndarray:
-    return np.array([[float(value) for value in row.values()] for row in csv.DictReader((run / "history.csv").open())])
+    rows = csv.DictReader((run / "history.csv").read_text().splitlines())
+    return np.array([[float(value) for value in row.values()] for row in rows])
 
 
 def test_a_processor_trains_in_float32_and_without_xla_unless_told_otherwise() -> None:
