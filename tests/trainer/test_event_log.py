@@ -74,3 +74,13 @@ def test_another_training_takes_the_place_of_the_curves_before(train: Train, tmp
     train(tmp_path)
     assert train(tmp_path, "--epochs", 2).returncode == 0
     assert_as_in_the_history(tmp_path)
+
+
+def test_curves_that_cannot_be_written_are_an_error_of_the_output(train: Train, tmp_path: Path) -> None:
+    (tmp_path / "tensorboard").write_text("a file where the folder belongs")
+    done = train(tmp_path)
+    assert done.returncode == 69
+    error, hint = done.stderr.splitlines()[-2:]
+    assert error.startswith("error [output_unavailable]:")
+    assert "TensorBoard's files cannot be written" in error
+    assert "repeat the command" in hint

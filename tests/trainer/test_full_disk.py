@@ -99,11 +99,3 @@ def test_a_model_that_does_not_fit_is_written_after_the_disk_has_grown(disk: Pat
     subprocess.run(["mount", "-o", "remount,size=32m", str(disk)], check=True)
     done = train(disk / "runs", moment=("batch", "*", "SIGKILL"))
     assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.tf
-@pytest.mark.system
-def test_the_curves_of_tensorboard_need_room_too(disk: Path, train: Callable[..., Ended]) -> None:
-    full = train(disk / "runs", "--tensorboard", moment=("curves", "1", f"fill {disk}"))
-    assert full.returncode == 69, full.stderr
-    assert "TensorBoard" in full.stderr.splitlines()[-2]
