@@ -60,6 +60,7 @@ def test_a_disk_without_room_is_refused_before_the_first_epoch(disk: Path, train
     assert not list((disk / "runs").iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.tf
 @pytest.mark.system
 @pytest.mark.parametrize(
@@ -91,6 +92,7 @@ def test_a_disk_that_fills_up_loses_nothing_that_was_kept(
     assert [row["epoch"] for row in history] == [str(epoch) for epoch in range(EPOCHS)]
 
 
+@pytest.mark.slow
 @pytest.mark.tf
 @pytest.mark.system
 def test_a_model_that_does_not_fit_is_written_after_the_disk_has_grown(disk: Path, train: Callable[..., Ended]) -> None:

@@ -64,6 +64,7 @@ def test_a_policy_lasts_as_long_as_the_network_is_built() -> None:
     assert keras.config.dtype_policy() == before
 
 
+@pytest.mark.slow
 def test_mixed_precision_leaves_an_ordinary_model_of_the_same_weights(data: Path, train: Train, tmp_path: Path) -> None:
     killed = train(tmp_path, "--precision", "mixed", "--batch", 8, moment=("batch", "1:0", "SIGKILL"))
     assert killed.returncode < 0
@@ -89,6 +90,7 @@ def _with_the_policy_of_today(layer: object) -> object:
     return type(layer).from_config(settings)  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_two_devices_share_a_batch_and_leave_an_ordinary_run(data: Path, train: Train, tmp_path: Path) -> None:
     options = ("--strategy", "mirrored", "--batch", 8)
     whole = train(tmp_path / "whole", *options, devices=2)
