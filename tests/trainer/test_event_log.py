@@ -57,6 +57,7 @@ def test_every_epoch_is_there_once(train: Train, tmp_path: Path) -> None:
     assert_as_in_the_history(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "moment",
     [("batch", "2:0", "SIGKILL"), ("curves", "2", "SIGKILL"), ("open", "*/history.csv", "SIGKILL")],
@@ -70,7 +71,18 @@ def test_after_a_kill_no_epoch_is_missing_or_there_twice(
     assert_as_in_the_history(tmp_path)
 
 
+@pytest.mark.slow
 def test_another_training_takes_the_place_of_the_curves_before(train: Train, tmp_path: Path) -> None:
     train(tmp_path)
     assert train(tmp_path, "--epochs", 2).returncode == 0
     assert_as_in_the_history(tmp_path)
+
+
+def test_curves_that_cannot_be_written_are_an_error_of_the_output(train: Train, tmp_path: Path) -> None:
+    (tmp_path / "tensorboard").write_text("a file where the folder belongs")
+    done = train(tmp_path)
+    assert done.returncode == 69
+    error, hint = done.stderr.splitlines()[-2:]
+    assert error.startswith("error [output_unavailable]:")
+    assert "TensorBoard's files cannot be written" in error
+    assert "repeat the command" in hint

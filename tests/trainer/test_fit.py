@@ -111,7 +111,7 @@ def test_the_data_are_looked_at_before_what_an_earlier_training_left_is_cleared(
 
 
 def callbacks_of(network: str) -> dict[str, object]:
-    task = fit.Task(network, ARTICLE[network], "none")
+    task = fit.Task(network, ARTICLE[network], "none", Path())
     return {type(callback).__name__: callback for callback in fit._callbacks(task)}
 
 

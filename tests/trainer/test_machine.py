@@ -42,7 +42,8 @@ def train(train_forked: Train, data: Path) -> Train:
 
 
 def history(run: Path) -> np.ndarray:
-    return np.array([[float(value) for value in row.values()] for row in csv.DictReader((run / "history.csv").open())])
+    rows = csv.DictReader((run / "history.csv").read_text().splitlines())
+    return np.array([[float(value) for value in row.values()] for row in rows])
 
 
 def test_a_processor_trains_in_float32_and_without_xla_unless_told_otherwise() -> None:
@@ -63,6 +64,7 @@ def test_a_policy_lasts_as_long_as_the_network_is_built() -> None:
     assert keras.config.dtype_policy() == before
 
 
+@pytest.mark.slow
 def test_mixed_precision_leaves_an_ordinary_model_of_the_same_weights(data: Path, train: Train, tmp_path: Path) -> None:
     killed = train(tmp_path, "--precision", "mixed", "--batch", 8, moment=("batch", "1:0", "SIGKILL"))
     assert killed.returncode < 0
@@ -78,7 +80,7 @@ def test_mixed_precision_leaves_an_ordinary_model_of_the_same_weights(data: Path
     mixed.set_weights(model.get_weights())
     assert "float16" in {layer.compute_dtype for layer in mixed._flatten_layers()}
     grey = load_parts(read_dataset(data).samples)["test"].grey
-    np.testing.assert_allclose(scores_of(mixed, grey), scores_of(model, grey), atol=0.02)
+    np.testing.assert_allclose(scores_of(mixed, grey), scores_of(model, grey), atol=0.05)
 
 
 def _with_the_policy_of_today(layer: object) -> object:
@@ -88,6 +90,7 @@ def _with_the_policy_of_today(layer: object) -> object:
     return type(layer).from_config(settings)  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_two_devices_share_a_batch_and_leave_an_ordinary_run(data: Path, train: Train, tmp_path: Path) -> None:
     options = ("--strategy", "mirrored", "--batch", 8)
     whole = train(tmp_path / "whole", *options, devices=2)
@@ -103,6 +106,13 @@ def test_two_devices_share_a_batch_and_leave_an_ordinary_run(data: Path, train: 
         scores_of(keras.saving.load_model(run / "model.keras", compile=False), parts["test"].grey) for run in runs
     ]
     np.testing.assert_allclose(*scores, atol=1e-4)
+
+
+def test_a_batch_that_cannot_be_shared_is_refused(train: Train, tmp_path: Path) -> None:
+    done = train(tmp_path, "--strategy", "mirrored", "--batch", 7, devices=2)
+    assert done.returncode == 78
+    assert "7 scans cannot be shared evenly among 2 devices" in done.stderr
+    assert "--batch" in done.stderr.splitlines()[-1]
 
 
 def test_a_batch_that_does_not_fit_says_what_to_lower(train: Train, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A training that is ended at any moment and gone on with is the training that was never interrupted."""
 
 import csv
+import filecmp
 import json
 import signal
 import subprocess
@@ -72,7 +73,7 @@ def rows(run: Path) -> list[dict[str, str]]:
 
 def assert_same(one: Path, other: Path) -> None:
     for name in sorted(CONTENT - {"model.keras"}):
-        assert (one / name).read_bytes() == (other / name).read_bytes(), name
+        assert filecmp.cmp(one / name, other / name, shallow=False), name
     assert same_weights(one, other)
 
 
@@ -123,6 +124,7 @@ def test_the_articles_callbacks_were_at_work_in_what_is_compared(undisturbed: Ca
     assert losses.index(min(losses)) not in (0, len(losses) - 1), "went back to a best epoch on the way"
 
 
+@pytest.mark.slow
 def test_a_seed_decides_the_weights(train: Train, undisturbed: Callable[..., Path], tmp_path: Path) -> None:
     for seed in (0, 2**32 - 1):
         assert train(tmp_path / str(seed), BEST, "--seed", seed).returncode == 0
@@ -130,6 +132,7 @@ def test_a_seed_decides_the_weights(train: Train, undisturbed: Callable[..., Pat
     assert not same_weights(tmp_path / str(2**32 - 1) / "compact", undisturbed(BEST))
 
 
+@pytest.mark.slow
 def test_ctrl_c_is_one_line_that_says_how_to_go_on(
     train: Train, undisturbed: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -151,6 +154,7 @@ def test_ctrl_c_is_one_line_that_says_how_to_go_on(
     assert_same(tmp_path / "compact", undisturbed(BEST))
 
 
+@pytest.mark.slow
 def test_another_setting_on_an_unfinished_training_is_refused_and_loses_nothing(
     train: Train, undisturbed: Callable[..., Path], tmp_path: Path
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("tensorflow")
 from oct_trainer.pictures import Pictures
 from oct_trainer.recipes import BEST, Recipe
-from oct_trainer.stream import steps_per_epoch, training_stream
+from oct_trainer.stream import batches, steps_per_epoch, training_stream
 
 pytestmark = pytest.mark.tf
 
@@ -64,3 +64,13 @@ def test_labels_and_weights_go_with_their_scan(pictures: Pictures) -> None:
 def test_another_seed_is_another_order_and_another_augmentation(pictures: Pictures) -> None:
     one, other = (taken(pictures, RECIPE, 1, seed=seed)[0][0] for seed in (0, 2**32 - 1))
     assert not np.array_equal(np.sort(one.ravel()), np.sort(other.ravel()))
+
+
+@pytest.mark.parametrize("replicas", [2, 4])
+def test_replicas_get_shares_of_one_size_and_of_every_scan(pictures: Pictures, replicas: int) -> None:
+    stream = training_stream(pictures, RECIPE, 0, replicas=replicas)
+    assert [len(labels) for _, labels, _ in islice(stream, 6)] == [4] * 6
+    shown = [pixels[:, 0, 0, 0].numpy() for pixels, _ in batches(pictures, replicas=replicas)]
+    assert {len(batch) % replicas for batch in shown} == {0}
+    grey = pictures.grey[:, 0, 0]
+    np.testing.assert_array_equal(np.concatenate(shown), [*grey, *grey[: -SCANS % replicas]])

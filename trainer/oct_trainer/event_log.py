@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from oct_edge.errors import OutputUnavailable
@@ -18,6 +19,7 @@ from oct_trainer.run import first_line
 from oct_trainer.run_folder import REPEAT
 
 _VALIDATION = "val_"
+_SCALAR = tf.compat.v1.SummaryMetadata(plugin_data={"plugin_name": "scalars"}, data_class="DATA_CLASS_SCALAR")
 
 
 class EventLog(keras.callbacks.Callback):
@@ -52,7 +54,8 @@ class EventLog(keras.callbacks.Callback):
             if name != "epoch":
                 part = "validation" if name.startswith(_VALIDATION) else "train"
                 with self.writers[part].as_default():
-                    tf.summary.scalar(f"epoch_{name.removeprefix(_VALIDATION)}", value, step=int(row["epoch"]))
+                    tag = f"epoch_{name.removeprefix(_VALIDATION)}"
+                    tf.summary.write(tag, np.float32(value), step=int(row["epoch"]), metadata=_SCALAR)
         for writer in self.writers.values():
             writer.flush()
 

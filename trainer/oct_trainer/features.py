@@ -68,7 +68,14 @@ def split_frozen(model: keras.Model) -> Split | None:
 
 
 def feature_streams(
-    base: keras.Model, parts: dict[str, Pictures], recipe: Recipe, seed: int, first_epoch: int, cache: Path
+    base: keras.Model,
+    parts: dict[str, Pictures],
+    recipe: Recipe,
+    seed: int,
+    first_epoch: int,
+    cache: Path,
+    *,
+    replicas: int = 1,
 ) -> tuple[Any, Any]:
     """For the head, what `training_stream` from `first_epoch` and `batches` are for the whole network.
 
@@ -90,8 +97,8 @@ def feature_streams(
         rows = tf.numpy_function(read, (chosen, step // steps % variants), tf.float16, stateful=False)
         return tf.cast(tf.ensure_shape(rows, base.output_shape), tf.float32)
 
-    stream = training_stream(train, recipe, seed, first_epoch, show)
-    return stream, batches(val, lambda chosen: tf.cast(tf.gather(plain, chosen), tf.float32))
+    stream = training_stream(train, recipe, seed, first_epoch, show, replicas=replicas)
+    return stream, batches(val, lambda chosen: tf.cast(tf.gather(plain, chosen), tf.float32), replicas=replicas)
 
 
 class Eyes:

@@ -96,6 +96,7 @@ def train(
         keras.utils.set_random_seed(seed)
         parts = load_parts(data.samples)
         machine = machine or find_machine()
+        machine.require_share(recipe.batch)
         with machine.building():
             model = _build(task)
             start = apply_weights(model, weights)
@@ -159,10 +160,12 @@ def _fit(
     first = checkpoints.first_epoch
     print(f"{model.name}: {scans} scans of {patients} patients, {_beginning(first, task.weights)}", file=sys.stderr)
     if not checkpoints.stopped:
+        place, replicas = (recipe, task.seed, first), machine.replicas
         if frozen:
-            stream, held_out = feature_streams(frozen.base, parts, recipe, task.seed, first, task.cache)
+            stream, held_out = feature_streams(frozen.base, parts, *place, task.cache, replicas=replicas)
         else:
-            stream, held_out = training_stream(parts["train"], recipe, task.seed, first), batches(parts["val"])
+            stream = training_stream(parts["train"], *place, replicas=replicas)
+            held_out = batches(parts["val"], replicas=replicas)
         with TrainingProgress(model.name, recipe.epochs, steps, first) as progress:
             trained.fit(
                 stream,

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from oct_edge.errors import OutOfMemory
+from oct_edge.errors import ConfigurationError, OutOfMemory
 from oct_trainer.run_options import Precision, Strategy
 
 
@@ -28,6 +28,18 @@ class Machine:
     @property
     def precision(self) -> str:
         return Precision.mixed.value if self.mixed else Precision.float32.value
+
+    @property
+    def replicas(self) -> int:
+        return int(self.strategy.num_replicas_in_sync)
+
+    def require_share(self, batch: int) -> None:
+        """Raise `ConfigurationError` unless a batch can be shared evenly."""
+        if batch % self.replicas:
+            raise ConfigurationError(
+                f"a batch of {batch} scans cannot be shared evenly among {self.replicas} devices.",
+                hint=f"Add --batch with a multiple of {self.replicas}.",
+            )
 
     @contextmanager
     def building(self) -> Iterator[None]:

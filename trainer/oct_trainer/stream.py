@@ -24,12 +24,21 @@ def steps_per_epoch(scans: int, recipe: Recipe) -> int:
 
 
 def training_stream(
-    pictures: Pictures, recipe: Recipe, seed: int, first_epoch: int = 0, show: Callable[[Any, Any], Any] | None = None
+    pictures: Pictures,
+    recipe: Recipe,
+    seed: int,
+    first_epoch: int = 0,
+    show: Callable[[Any, Any], Any] | None = None,
+    *,
+    replicas: int = 1,
 ) -> Any:
     """Endlessly, from `first_epoch`: what the network is shown, one-hot labels, sample weights.
 
     `show` makes the first of these from the places of the scans in `pictures` and the step in the training; without it
     they are augmented pixels, float32 `[b, s, s, 3]` in 0..255.
+
+    The last batch of an epoch is what is left; where `replicas` share it, it is filled up from the start of the epoch:
+    Keras wants shares of one size, and an empty one would make NaN of a mean.
     """
     scans = len(pictures.grey)
     steps = steps_per_epoch(scans, recipe)
@@ -37,18 +46,25 @@ def training_stream(
     labels, weights = on_host(_one_hot(pictures)), on_host(sample_weights(pictures, recipe))
 
     def batch_at(step: Any) -> Any:
-        chosen = _order(scans, seed, step // steps)[step % steps * recipe.batch :][: recipe.batch]
+        start = tf.cast(step % steps, tf.int32) * recipe.batch
+        size = recipe.batch if replicas > 1 else tf.minimum(recipe.batch, scans - start)
+        chosen = tf.gather(_order(scans, seed, step // steps), (start + tf.range(size)) % scans)
         return show(chosen, step), tf.gather(labels, chosen), tf.gather(weights, chosen)
 
     places = tf.data.Dataset.counter(first_epoch * steps)
     return places.map(batch_at, num_parallel_calls=2, deterministic=True).prefetch(2)
 
 
-def batches(pictures: Pictures, show: Callable[[Any], Any] | None = None) -> Any:
-    """All scans once, in their order: what the network is shown, by default plain pixels, and one-hot labels."""
+def batches(pictures: Pictures, show: Callable[[Any], Any] | None = None, *, replicas: int = 1) -> Any:
+    """All scans once, in their order: what the network is shown, by default plain pixels, and one-hot labels.
+
+    Where `replicas` share a batch, the first few come again at the end, so that all shares are of one size.
+    """
     show = show or _plain(pictures)
     labels = on_host(_one_hot(pictures))
-    places = tf.data.Dataset.range(len(pictures.grey)).batch(BATCH)
+    scans = len(pictures.grey)
+    shown = np.arange(scans + -scans % replicas) % scans
+    places = tf.data.Dataset.from_tensor_slices(shown).batch(max(BATCH // replicas, 1) * replicas)
     return places.map(lambda chosen: (show(chosen), tf.gather(labels, chosen))).prefetch(2)
 
 
