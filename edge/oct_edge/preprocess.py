@@ -50,19 +50,6 @@ def expand(grey: np.ndarray) -> np.ndarray:
 
 
 def without_borders(pixels: np.ndarray) -> np.ndarray:
-<<<<<<< HEAD
-    """Grey uint8 `[h, w]` with every run of white that begins at an edge, and `RINGING` pixels behind it, in black."""
-    white = pixels >= WHITE
-    if not (white[0].any() or white[-1].any() or white[:, 0].any() or white[:, -1].any()):
-        return pixels
-    height, width = pixels.shape
-    rows, columns = np.arange(height)[:, None], np.arange(width)[None]
-    outside = rows < _border(white)
-    outside |= rows >= height - _border(white[::-1])
-    outside |= columns < _border(white.T)[:, None]
-    outside |= columns >= width - _border(white.T[::-1])[:, None]
-    return np.where(outside, np.uint8(0), pixels)
-=======
     """A copy of grey uint8 `[h, w]` with every run of white from an edge inwards, and `RINGING` pixels more, made black.
 
     A run is a row's or a column's. White that touches no edge stays, so all that a retina can lose is what is saturated
@@ -73,7 +60,6 @@ def without_borders(pixels: np.ndarray) -> np.ndarray:
         _blacken_starts(lines, are_dark)
         _blacken_starts(lines[:, ::-1], are_dark[:, ::-1])
     return cleared
->>>>>>> preprocess
 
 
 def retina_window(pixels: np.ndarray) -> tuple[float, float]:
