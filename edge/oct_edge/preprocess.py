@@ -50,7 +50,7 @@ def expand(grey: np.ndarray) -> np.ndarray:
 
 
 def without_borders(pixels: np.ndarray) -> np.ndarray:
-    """A copy of grey uint8 `[h, w]` with every run of white from an edge inwards, and `RINGING` pixels more, made black.
+    """A copy of grey uint8 `[h, w]` with each run of white from an edge inwards, and `RINGING` pixels more, in black.
 
     A run is a row's or a column's. White that touches no edge stays, so all that a retina can lose is what is saturated
     right at the edge of the picture.

@@ -122,7 +122,7 @@ def test_a_run_of_another_preprocessing_is_refused(
 ) -> None:
     shutil.copytree(runs / "compact", tmp_path / "compact")
     record = tmp_path / "compact" / "metrics.json"
-    record.write_text(record.read_text().replace("stretch-bilinear", "letterbox"))
+    record.write_text(record.read_text().replace(PREPROCESSING, "letterbox@1"))
     done = run_command("oct-convert", "--int8", "--runs", tmp_path, "--data", phantoms, "--out", tmp_path, *LOOSE)
     assert done.returncode == 1
     assert "preprocessing" in done.stderr

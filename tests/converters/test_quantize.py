@@ -75,10 +75,10 @@ def test_scores_come_first_and_logits_stay_int8(int8: bytes) -> None:
 
 
 def test_keras_float_and_int8_see_identical_bytes(int8: bytes, float32: bytes, pictures: Pictures) -> None:
-    from oct_trainer.fit import _batches
+    from oct_trainer.stream import batches
 
     tensor = to_tensor(read_scan(pictures.samples[5].path))
-    seen_by_keras = next(iter(_batches(pictures)))[0].numpy()[5:6]
+    seen_by_keras = next(iter(batches(pictures)))[0].numpy()[5:6]
     np.testing.assert_array_equal(seen_by_keras, tensor)
     for content in (int8, float32):
         np.testing.assert_array_equal(_seen_by(open_runtime(content, reference=True), tensor), tensor)
