@@ -43,16 +43,16 @@ RESTORE_SCANS = 256
 
 @dataclass(frozen=True)
 class Task:
-    """One training. `weights` is as in `apply_weights`; `cache` is where the features of a frozen base are kept;
-    `tensorboard` is a folder for its logs, or None.
+    """One training. `weights` is as in `apply_weights`; `tensorboard` is a folder for its logs, or None; `cache` is
+    where the features of a frozen base are kept.
     """
 
     network: str
     recipe: Recipe
     weights: str
-    cache: Path
     seed: int = 0
     tensorboard: Path | None = None
+    cache: Path = Path(CACHE)
 
     def settings(self, data: dict[str, Any], machine: Machine) -> dict[str, Any]:
         """What has to be the same for an interrupted training to be gone on with."""
@@ -91,7 +91,7 @@ def train(
         OutputUnavailable: the run cannot be written; the epochs before are kept.
     """
     capped = replace(recipe, epochs=min(recipe.epochs, epochs or recipe.epochs))
-    task = Task(network, capped, weights, cache or out / CACHE, seed, tensorboard)
+    task = Task(network, capped, weights, seed, tensorboard, cache or out / CACHE)
     with memory_guarded(recipe.batch):
         keras.utils.set_random_seed(seed)
         parts = load_parts(data.samples)
