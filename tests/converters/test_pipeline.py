@@ -11,6 +11,7 @@ import pytest
 from oct_edge.bundle import open_bundle
 from oct_edge.errors import ModelError
 from oct_edge.labels import LABELS
+from oct_edge.preprocess import PREPROCESSING
 
 pytestmark = [pytest.mark.tf, pytest.mark.slow]
 

@@ -11,6 +11,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from oct_trainer.weights import base_of
+
+RESTORE_SCANS = 256
+
 
 def restore_batch_norms(base: keras.Model, inputs: np.ndarray, batch: int = 16) -> int:
     """Re-parametrise every batch norm of `base` in place; returns how many.
@@ -23,6 +27,20 @@ def restore_batch_norms(base: keras.Model, inputs: np.ndarray, batch: int = 16) 
     for layer, (mean, variance) in zip(norms, _moments(probe, inputs, batch), strict=True):
         _reparametrise(layer, mean, variance)
     return len(norms)
+
+
+def open_base(model: keras.Model, grey: np.ndarray) -> None:
+    """Make the pre-trained base trainable, with batch norms that hold the statistics of `grey`, uint8 `[n, 224, 224]`.
+
+    Does nothing where there is no pre-trained base.
+    """
+    base = base_of(model)
+    if base is None:
+        return
+    chosen = grey[np.random.default_rng(0).permutation(len(grey))[:RESTORE_SCANS]]
+    rescaled = keras.Model(model.input, model.get_layer("rescaling").output)
+    restore_batch_norms(base, np.asarray(rescaled(np.repeat(chosen[..., None], 3, axis=3).astype(np.float32))))
+    base.trainable = True
 
 
 def set_norm_momentum(model: keras.Model, momentum: float) -> None:

@@ -21,13 +21,14 @@ import tensorflow as tf
 
 from oct_edge.labels import DISCLAIMER, LABELS
 from oct_edge.preprocess import PREPROCESSING
-from oct_trainer.batchnorm import restore_batch_norms, set_norm_momentum
+from oct_trainer.batchnorm import open_base, set_norm_momentum
 from oct_trainer.checkpoints import Checkpoints
 from oct_trainer.dataset import DataSet, class_counts, phantom_count, write_split
 from oct_trainer.event_log import EventLog
 from oct_trainer.features import CACHE, feature_streams, split_frozen
 from oct_trainer.machine import Machine, find_machine, memory_guarded
 from oct_trainer.networks import NETWORKS
+from oct_trainer.optimizer import compile_model
 from oct_trainer.pictures import Pictures, load_parts
 from oct_trainer.predict import predict
 from oct_trainer.predictions import measure, write_predictions
@@ -36,16 +37,12 @@ from oct_trainer.recipes import Recipe
 from oct_trainer.run import SCHEMA
 from oct_trainer.run_folder import new_run
 from oct_trainer.stream import batches, steps_per_epoch, training_stream
-from oct_trainer.weights import apply_weights, base_of
-
-RESTORE_SCANS = 256
+from oct_trainer.weights import apply_weights
 
 
 @dataclass(frozen=True)
 class Task:
-    """One training. `weights` is as in `apply_weights`; `tensorboard` is a folder for its logs, or None; `cache` is where
-    the features of a frozen base are kept.
-    """
+    """One training: `weights` as in `apply_weights`, folders for TensorBoard's logs and a frozen base's features."""
 
     network: str
     recipe: Recipe
@@ -148,12 +145,12 @@ def _fit(
     recipe = task.recipe
     set_norm_momentum(model, recipe.norm_momentum)
     if recipe.fine_tune:
-        _open_base(model, parts["train"])
+        open_base(model, parts["train"].grey)
     scans, patients = len(parts["train"].grey), len(set(parts["train"].patients))
     steps = steps_per_epoch(scans, recipe)
     frozen = split_frozen(model)
     trained = frozen.head if frozen else model
-    _compile(trained, recipe, steps, machine)
+    compile_model(trained, recipe, steps, machine)
     callbacks = _callbacks(task)
     checkpoints = Checkpoints(run, settings, callbacks, task.seed)
     checkpoints.restore(trained)
@@ -182,39 +179,6 @@ def _fit(
 
 def _beginning(first: int, weights: str) -> str:
     return f"going on after epoch {first}" if first else f"from weights: {weights}"
-
-
-def _compile(model: keras.Model, recipe: Recipe, steps: int, machine: Machine) -> None:
-    model.compile(
-        optimizer=_optimizer(recipe, steps),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
-        metrics=["accuracy"],
-        jit_compile=machine.jit,
-    )
-
-
-def _open_base(model: keras.Model, pictures: Pictures) -> None:
-    """Make the pre-trained base trainable, with batch norms that hold the statistics of these scans."""
-    base = base_of(model)
-    if base is None:
-        return
-    chosen = np.random.default_rng(0).permutation(len(pictures.grey))[:RESTORE_SCANS]
-    pixels = np.repeat(pictures.grey[chosen, :, :, None], 3, axis=3).astype(np.float32)
-    restore_batch_norms(base, keras.Model(model.input, model.get_layer("rescaling").output).predict(pixels, verbose=0))
-    base.trainable = True
-
-
-def _optimizer(recipe: Recipe, steps: int) -> Any:
-    rate: Any = recipe.learning_rate
-    if recipe.cosine:
-        total = recipe.epochs * steps
-        warmup = min(steps, total // 4)
-        rate = keras.optimizers.schedules.CosineDecay(
-            recipe.learning_rate / 100, total - warmup, warmup_target=recipe.learning_rate, warmup_steps=warmup
-        )
-    if recipe.optimizer == "adamw":
-        return keras.optimizers.AdamW(rate, weight_decay=1e-4)
-    return keras.optimizers.Adam(rate)
 
 
 def _callbacks(task: Task) -> list[Any]:
