@@ -30,9 +30,10 @@ format: .venv-dev/installed
 	.venv-dev/bin/ruff check --fix
 	.venv-dev/bin/ruff format
 
-bench: .venv/installed
+bench: .venv/installed .venv-dev/installed
 	mkdir -p build/bench
-	for script in benchmarks/*.py; do (cd build/bench && ../../.venv/bin/python ../../$$script) || exit 1; done
+	cd build/bench && ../../.venv/bin/python ../../benchmarks/cold.py
+	for script in xla frozen_features; do (cd build/bench && ../../.venv-dev/bin/python ../../benchmarks/$$script.py) || exit 1; done
 
 samples: .venv-dev/installed
 	.venv-dev/bin/python -m oct_trainer.phantom.samples models/oct_models/samples

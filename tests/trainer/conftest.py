@@ -18,9 +18,28 @@ from oct_edge.labels import LABELS
 from oct_edge.preprocess import PREPROCESSING
 from oct_trainer.audit import Audit, rows
 from oct_trainer.dataset import DataSet, class_counts, read_dataset, write_split
+from oct_trainer.networks import NETWORKS
 from oct_trainer.phantom import write_dataset
 from oct_trainer.predictions import Predictions, measure, write_predictions
 from oct_trainer.run import SCHEMA
+
+
+class Tiny:
+    """Stands in for the compact network: the mean of the picture, and four weights a channel."""
+
+    def build(self, *, scaling: str = "unit", shrink: int = 1) -> object:
+        import keras
+
+        from oct_trainer.networks.layers import answer, pixels
+
+        inputs, x = pixels(scaling, shrink)
+        return keras.Model(inputs, answer(keras.layers.GlobalAveragePooling2D(name="embedding")(x)), name="compact")
+
+
+@pytest.fixture
+def tiny_compact(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`compact` is a network that trains in a second."""
+    monkeypatch.setitem(NETWORKS, "compact", Tiny())
 
 
 @pytest.fixture(scope="session")

@@ -8,25 +8,14 @@ import pytest
 
 from oct_edge.errors import ConfigurationError
 from oct_trainer.dataset import DataSet, read_dataset
-from oct_trainer.networks import NETWORKS
 from oct_trainer.phantom import write_dataset
 
-keras = pytest.importorskip("keras")
-from oct_trainer.crossval import validate  # noqa: E402
-from oct_trainer.crossval.records import fold_path, read_methods  # noqa: E402
-from oct_trainer.crossval.validate import cross_validate  # noqa: E402
+pytest.importorskip("keras")
+from oct_trainer.crossval import validate
+from oct_trainer.crossval.records import fold_path, read_methods
+from oct_trainer.crossval.validate import cross_validate
 
 pytestmark = pytest.mark.tf
-
-
-class Tiny:
-    """Stands in for the compact network: four numbers a class."""
-
-    def build(self, *, scaling: str = "unit", shrink: int = 1):
-        from oct_trainer.networks.layers import answer, pixels
-
-        inputs, x = pixels(scaling, shrink)
-        return keras.Model(inputs, answer(keras.layers.GlobalAveragePooling2D(name="embedding")(x)), name="compact")
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +26,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> DataSet:
 
 
 @pytest.fixture
-def trained(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+def trained(tiny_compact: object, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Where the trainings of the test were begun, in their order."""
-    monkeypatch.setitem(NETWORKS, "compact", Tiny())
     begun: list[Path] = []
     train = validate.train
 

@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,22 +27,9 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 FIVE_EPOCHS = replace(BEST["compact"], epochs=5)
 
 
-@dataclass(frozen=True)
-class Tiny:
-    """Stands in for the compact network: four numbers a class."""
-
-    name: str = "compact"
-
-    def build(self, *, scaling: str = "unit", shrink: int = 1):
-        from oct_trainer.networks.layers import answer, pixels
-
-        inputs, x = pixels(scaling, shrink)
-        return keras.Model(inputs, answer(keras.layers.GlobalAveragePooling2D(name="embedding")(x)), name="compact")
-
-
 @pytest.fixture(autouse=True)
-def tiny(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(NETWORKS, "compact", Tiny())
+def tiny(tiny_compact: object) -> None:
+    """No test here needs the real network."""
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +85,7 @@ def test_a_training_that_fails_leaves_the_run_before_as_it_was(
     assert {path.name: path.read_bytes() for path in run.iterdir()} == before
     partial = tmp_path / ".compact.partial"
     assert str(partial) in capsys.readouterr().err
-    Tiny().build().load_weights(partial / "epoch-1.weights.h5")
+    NETWORKS["compact"].build().load_weights(partial / "epoch-1.weights.h5")
 
 
 def test_the_data_are_looked_at_before_what_an_earlier_training_left_is_cleared(data: DataSet, tmp_path: Path) -> None:
