@@ -91,3 +91,9 @@ def test_the_device_environment_works_without_tensorflow(samples: list[Path]) ->
             f"error [missing_extra]: `{name}` needs TensorFlow, which is not installed.",
             "  hint: pip install 'oct-edge[train]'",
         ]
+
+
+def test_the_training_page_shows_the_cross_validations_that_are_kept(run_command: Command) -> None:
+    done = run_command("oct-train", "crossval", "--out", ROOT / "docs" / "crossval")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() in (ROOT / "docs" / "training.md").read_text()
