@@ -1,5 +1,6 @@
 """What tests share: the bundled phantoms, the real scans where they are at hand, and runtimes in a safe order."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,9 @@ from oct_models import sample_scans
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data"
+
+# A shell starts what it runs in the background with SIGINT ignored, and so would be every process that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
