@@ -17,6 +17,7 @@ from oct_trainer.dataset import DataSet
 from oct_trainer.networks import NETWORKS
 from oct_trainer.pictures import load_parts
 from oct_trainer.predictions import FITTED_ON, Predictions
+from oct_trainer.stream import channels
 from oct_trainer.weights import apply_weights
 
 LOGISTIC = "logistic"
@@ -45,8 +46,4 @@ def _features(seen: keras.Model, grey: np.ndarray) -> np.ndarray:
     def see(pixels: Any) -> Any:
         return (seen(pixels, training=False) + seen(pixels[:, :, ::-1], training=False)) / 2
 
-    return np.concatenate([see(_pixels(grey[i : i + _BATCH])).numpy() for i in range(0, len(grey), _BATCH)])
-
-
-def _pixels(grey: np.ndarray) -> Any:
-    return tf.repeat(tf.constant(grey[..., None].astype(np.float32)), 3, axis=3)
+    return np.concatenate([see(channels(grey[i : i + _BATCH, ..., None])).numpy() for i in range(0, len(grey), _BATCH)])
