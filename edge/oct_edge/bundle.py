@@ -21,22 +21,40 @@ import numpy as np
 from PIL import Image
 
 from oct_edge.errors import ModelDamaged, ModelNotFound, ModelUnfit
+from oct_edge.familiarity import Familiarity
 from oct_edge.labels import LABELS
 from oct_edge.preprocess import PREPROCESSING, SIZE
 from oct_models import DEFAULT, bundled_models
 
 SCHEMA = "oct-edge/card@1"
 CARD = "card.json"
-_DAMAGE = (LookupError, TypeError, AttributeError, ValueError, OSError, EOFError, RuntimeError, SyntaxError, zlib.error)
+STATISTICS = "gate.npz"
+LABELS_FILE = "labels.txt"  # named so by the TFLite Metadata in the flatbuffer, for other readers
+EDGETPU = "edgetpu"
+_DAMAGE = (
+    *(LookupError, TypeError, AttributeError, ValueError, OSError, EOFError, RuntimeError, SyntaxError, zlib.error),
+    *(OverflowError, MemoryError, Image.DecompressionBombError),
+)
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold: the same model is the same bytes
 
 
 @dataclass(frozen=True, eq=False)
 class Golden:
-    """A known answer: grey uint8 `[224, 224]`, and the int8 logits `[4]` of the reference kernels for it."""
+    """A known answer: grey uint8 `[224, 224]`, and the logits `[4]`, as stored, of the reference kernels for it."""
 
     grey: np.ndarray
     logits: np.ndarray
+
+
+@dataclass(frozen=True)
+class SameClass:
+    """The tolerance of hardware with an arithmetic of its own: the same class, no probability off by over `max_dp`."""
+
+    max_dp: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.max_dp < 1:
+            raise ValueError("the tolerance of golden probabilities is out of range")
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +63,9 @@ class Bundle:
 
     `content` is the whole file, `sha256` its digest. Logits are divided by `temperature`; a scan whose
     p(CNV)+p(DME) reaches `urgent_threshold` is urgent; where no other group reaches `min_confidence` either, the answer
-    is left to a person. `golden_tolerance` maps a runtime to the steps its golden logits may differ by. `card` is
-    everything, as parsed.
+    is left to a person. `golden_tolerance` maps a runtime to the steps its golden logits may differ by, and `edgetpu`
+    to class and probabilities. `familiarity` knows the embeddings of the training scans, where the model carries them.
+    `card` is everything, as parsed.
     """
 
     name: str
@@ -56,19 +75,28 @@ class Bundle:
     urgent_threshold: float
     min_confidence: float
     golden: tuple[Golden, ...]
-    golden_tolerance: Mapping[str, int]
+    golden_tolerance: Mapping[str, int | SameClass]
+    familiarity: Familiarity | None
     card: Mapping[str, Any]
 
     def __post_init__(self) -> None:
         # Above 0.5 a scan labelled CNV or DME could fail to be urgent; NaN fails every comparison.
         if not (0 < self.temperature < math.inf and 0 < self.urgent_threshold <= 0.5 and 0 < self.min_confidence < 1):
             raise ValueError("the decision's parameters are out of range")
-        if not self.golden or not self.golden_tolerance or min(self.golden_tolerance.values()) < 0:
+        if not self.golden or not self.golden_tolerance or min(self._steps(), default=0) < 0:
             raise ValueError("no golden answers, or no tolerance for them")
 
-    def tolerance_on(self, runtime: str) -> int:
-        """Steps by which golden logits may differ; a runtime that was not measured gets the widest of the others."""
-        return self.golden_tolerance.get(runtime, max(self.golden_tolerance.values()))
+    def tolerance_on(self, runtime: str) -> int | SameClass:
+        """What golden answers are held to; a runtime that was not measured gets the widest of the others.
+
+        A model for the Edge TPU has no steps, and runs nowhere else: what its card has goes for every runtime.
+        """
+        steps = self._steps()
+        widest = max(steps) if steps else next(iter(self.golden_tolerance.values()))
+        return self.golden_tolerance.get(runtime, widest)
+
+    def _steps(self) -> tuple[int, ...]:
+        return tuple(tolerance for tolerance in self.golden_tolerance.values() if isinstance(tolerance, int))
 
 
 def open_bundle(name_or_path: str = DEFAULT) -> Bundle:
@@ -79,12 +107,20 @@ def open_bundle(name_or_path: str = DEFAULT) -> Bundle:
         ModelDamaged: not a model of this project, cut, or edited.
         ModelUnfit: other classes or another preprocessing than this version has.
     """
+    return read_bundle(read_model(name_or_path), name_or_path)
+
+
+def read_model(name_or_path: str = DEFAULT) -> bytes:
+    """The bytes of the bundled model of that name, or of that file; nothing is verified.
+
+    Raises:
+        ModelNotFound: neither a name nor a file.
+    """
     path = bundled_models().get(name_or_path) or Path(name_or_path)
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise ModelNotFound(f"{name_or_path}: neither a bundled model nor a readable file.") from error
-    return read_bundle(content, name_or_path)
 
 
 def read_bundle(content: bytes, name: str) -> Bundle:
@@ -104,24 +140,32 @@ def read_bundle(content: bytes, name: str) -> Bundle:
                 float(point["urgent_threshold"]),
                 float(point["min_confidence"]),
                 golden,
-                {str(kind): int(steps) for kind, steps in card["golden"]["tolerance"].items()},
+                {str(kind): _tolerance(entry) for kind, entry in card["golden"]["tolerance"].items()},
+                Familiarity.from_npz(tail.read(STATISTICS)) if STATISTICS in tail.namelist() else None,
                 card,
             )
     except zipfile.BadZipFile as error:
-        raise ModelDamaged(f"{name}: no card behind the model; the file is cut or was not made here.") from error
+        raise ModelDamaged(
+            f"{name}: no whole card behind the model: it is cut, changed, or was never made for a device.",
+            hint="Copy the model again; `oct-convert --int8` makes those that a device serves.",
+        ) from error
     except _DAMAGE as error:
         raise ModelDamaged(f"{name}: the card is incomplete or damaged ({error}).") from error
 
 
-def pack(tflite: bytes, card: Mapping[str, Any], golden: Mapping[str, bytes]) -> bytes:
-    """One file of a flatbuffer, its card and its golden PNGs; the same input gives the same bytes."""
+def pack(tflite: bytes, card: Mapping[str, Any], files: Mapping[str, bytes]) -> bytes:
+    """One file of a flatbuffer, its card, the labels and the files that go with it; the same input, the same bytes.
+
+    Nothing is deflated: other readers take the labels from the file as they stand.
+    """
     described = dict(card) | {"tflite": {"bytes": len(tflite), "sha256": hashlib.sha256(tflite).hexdigest()}}
     buffer = BytesIO()
     buffer.write(tflite)
     with zipfile.ZipFile(buffer, "a") as tail:
         tail.writestr(zipfile.ZipInfo(CARD, _EPOCH), json.dumps(described, indent=1, ensure_ascii=False))
-        for name, png in golden.items():
-            tail.writestr(zipfile.ZipInfo(name, _EPOCH), png)
+        tail.writestr(zipfile.ZipInfo(LABELS_FILE, _EPOCH), "".join(f"{label}\n" for label in LABELS))
+        for name, content in files.items():
+            tail.writestr(zipfile.ZipInfo(name, _EPOCH), content)
     return buffer.getvalue()
 
 
@@ -140,6 +184,14 @@ def _check_fit(card: Mapping[str, Any], name: str) -> None:
         raise ModelUnfit(
             f"{name}: made for preprocessing {card['preprocessing']!r}, this version has {PREPROCESSING!r}."
         )
+
+
+def _tolerance(entry: Any) -> int | SameClass:
+    if not isinstance(entry, dict):
+        return int(entry)
+    if entry["class"] is not True:
+        raise ValueError("a golden tolerance that does not hold to the class")
+    return SameClass(float(entry["max_dp"]))
 
 
 def _golden(tail: zipfile.ZipFile, entry: Mapping[str, Any]) -> Golden:

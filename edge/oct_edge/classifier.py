@@ -1,6 +1,6 @@
 """`Scan` in, `Result` out: probabilities, calibration, decision, timing.
 
-Probabilities come from the int8 logits, not from the uint8 softmax output, which saturates at 1/256: logits divided by
+Probabilities come from the 8-bit logits, not from the uint8 softmax output, which saturates at 1/256: logits divided by
 the card's temperature, then softmax. Referral is decided on p(CNV)+p(DME), not on the most likely class:
 0.40/0.40/0/0.20 is urgent. Where no referral group is likely enough, the label stays and the referral is left to a
 person; a suspicion of an urgent case is never hidden that way.
@@ -12,13 +12,14 @@ from time import perf_counter
 
 import numpy as np
 
-from oct_edge.bundle import Bundle, open_bundle
+from oct_edge.bundle import Bundle, SameClass, open_bundle
 from oct_edge.errors import InferenceFailed, ScanError, SelfTestFailed
 from oct_edge.labels import GRADES, LABELS, URGENT, Group
 from oct_edge.preprocess import expand, to_tensor
+from oct_edge.reading import read_bytes
 from oct_edge.result import ModelIdentity, Reason, Referral, Result, Source, Timing, rejected, utc_now
 from oct_edge.runtime import Runtime, open_runtime
-from oct_edge.scan import Scan, decode_scan, read_bytes
+from oct_edge.scan import Scan, decode_scan
 from oct_models import DEFAULT
 
 
@@ -86,7 +87,7 @@ class Classifier:
 
     def probabilities(self, tensor: np.ndarray) -> np.ndarray:
         """Calibrated float32 `[4]` in label order for uint8 `[1, 224, 224, 3]`."""
-        probabilities = softmax(self.runtime.logits(tensor) / self.bundle.temperature)
+        probabilities = self._calibrated(self.runtime.logits(tensor))
         if not np.isfinite(probabilities).all():
             raise InferenceFailed(f"{self.bundle.name} answered with values that are no probabilities.")
         return probabilities
@@ -97,17 +98,28 @@ class Classifier:
         Raises:
             SelfTestFailed: an answer is further away than the card allows: this model may not be served here.
         """
-        worst = 0
-        for golden in self.bundle.golden:
-            answer = self.runtime.invoke(expand(golden.grey))["logits"].astype(np.int16)
-            worst = max(worst, int(np.abs(answer - golden.logits).max()))
+        answers = np.stack([self.runtime.invoke(expand(golden.grey))["logits"] for golden in self.bundle.golden])
+        truth = np.stack([golden.logits for golden in self.bundle.golden])
+        worst = int(np.abs(answers.astype(np.int16) - truth).max())
         allowed = self.bundle.tolerance_on(self.runtime.kind)
-        if worst > allowed:
-            raise SelfTestFailed(
-                f"{self.bundle.name} on {self.identity.runtime}: golden answers differ by {worst} steps, "
-                f"{allowed} are allowed."
-            )
+        if isinstance(allowed, SameClass):
+            self._require_same_class(answers, truth, allowed)
+        elif worst > allowed:
+            raise self._failed_by(f"{worst} steps, {allowed} are allowed")
         return worst
+
+    def _require_same_class(self, answers: np.ndarray, truth: np.ndarray, allowed: SameClass) -> None:
+        given, known = (self._calibrated(self.runtime.outputs["logits"].dequantize(rows)) for rows in (answers, truth))
+        changed = int((given.argmax(axis=-1) != known.argmax(axis=-1)).sum())
+        dp = float(np.abs(given - known).max())
+        if changed or dp > allowed.max_dp:
+            raise self._failed_by(f"the class of {changed} and {dp:.3f} in probability, {allowed.max_dp} is allowed")
+
+    def _failed_by(self, difference: str) -> SelfTestFailed:
+        return SelfTestFailed(f"{self.bundle.name} on {self.identity.runtime}: golden answers differ by {difference}.")
+
+    def _calibrated(self, logits: np.ndarray) -> np.ndarray:
+        return softmax(logits / self.bundle.temperature)
 
     def _refer(self, probabilities: np.ndarray) -> tuple[Referral, tuple[Reason, ...]]:
         threshold = self.bundle.urgent_threshold

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from oct_edge import cli_ledger
 from oct_edge.console import DebugOption, application, package_version, run, say, set_debug
 from oct_models import DEFAULT
 
@@ -107,6 +108,12 @@ def watch(
         Path, typer.Option("--output", metavar="DIR", help="Where one JSON file a scan is written.", readable=False)
     ],
     once: Annotated[bool, typer.Option("--once", help="Answer what is there, then end.")] = False,
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            "--state", metavar="DIR", help="Where the ledger is kept. [default: OUTPUT.state]", readable=False
+        ),
+    ] = None,
     interval: Annotated[float, typer.Option("--interval", min=0.05, help="Seconds between two looks.")] = 1.0,
     stable: Annotated[float, typer.Option("--stable", min=0.0, help="Seconds a file must not change.")] = 2.0,
     model: ModelOption = DEFAULT,
@@ -115,12 +122,28 @@ def watch(
 ) -> None:
     """Watch a folder and answer every scan in it once, also across restarts.
 
-    Each result is one JSON file in the output folder and, once that is durable, one line on stdout. The scans
-    themselves are never changed. SIGTERM ends it after the scan under way.
+    Each result is an event in the ledger, one JSON file in the output folder and, once both are durable, one line on
+    stdout. The scans themselves are never changed. SIGTERM ends it after the scan under way.
     """
-    from oct_edge.service import serve
+    from oct_edge.service import Settings, serve
 
-    raise typer.Exit(serve(inbox, output, model, runtime.value, threads, once=once, interval=interval, stable=stable))
+    settings = Settings(
+        inbox=inbox,
+        output=output,
+        state=state or Path(f"{output.absolute()}.state"),
+        model=model,
+        runtime=runtime.value,
+        threads=threads,
+        once=once,
+        interval=interval,
+        stable=stable,
+    )
+    raise typer.Exit(serve(settings))
+
+
+app.command()(cli_ledger.results)
+app.command()(cli_ledger.status)
+app.add_typer(cli_ledger.audit, name="audit")
 
 
 @app.command()

@@ -8,17 +8,26 @@
     │   ├── ScanTooLarge                      more bytes or pixels than any B-scan has
     │   ├── UnsupportedFormat                 not a JPEG or PNG, whatever its name says
     │   ├── UnsupportedPixels                 a JPEG or PNG whose pixels have no defined meaning as grey values
-    │   └── ScanDamaged                       the picture ends early or does not decode
+    │   ├── ScanDamaged                       the picture ends early or does not decode
+    │   ├── WorkerCrashed                     the process that decodes and grades died on it, twice
+    │   └── DeadlineExceeded                  it was not graded in time, twice
     ├── ModelError                   exit 78  the model may not be served
     │   ├── ModelNotFound
     │   ├── ModelDamaged                      truncated, edited, or no card inside
     │   ├── ModelUnfit                        intact, but breaks the model contract
     │   └── SelfTestFailed                    golden answers are not reproduced
     ├── ConfigurationError           exit 78  a setting or folder that cannot work
+    ├── LedgerError                  exit 78  the ledger may not be used
+    │   ├── LedgerNotFound                    nothing was watched with this state folder yet
+    │   ├── LedgerDamaged                     no database, not one of ours, or with pages that contradict each other
+    │   ├── LedgerTooNew                      a later release wrote it
+    │   └── ChainBroken                       an event was altered or removed
     ├── RuntimeUnavailable           exit 69  no TFLite interpreter of the kind asked for
     ├── InboxUnavailable             exit 69  the watched folder was there and is gone
     ├── OutputUnavailable            exit 69  a result cannot be made durable
+    ├── WorkerUnavailable            exit 69  the process that decodes and grades does not start
     ├── MissingExtra                 exit 69  the command needs an optional part of the package
+    ├── CompilerUnavailable          exit 69  Google's Edge TPU compiler is not installed here
     ├── InferenceFailed              exit 69  the interpreter failed on a valid tensor
     └── WorkstationError             exit 1   training and conversion
         ├── DataSetError                      the folder or CSV is not a usable data set
@@ -27,6 +36,7 @@
         ├── RunError                          a training run is missing, incomplete or of another kind
         ├── OutOfMemory                       a batch, or the data, does not fit into memory
         ├── CalibrationError                  the calibration set cannot give the input scale of the contract
+        ├── CompilationFailed                 the Edge TPU compiler made no model that can be served
         └── GateFailed                        the int8 model is not as good as its float parent
 
 Each class has a stable `code`, which appears in JSON and in the docs, and an `exit_code` (sysexits numbers where the
@@ -103,6 +113,20 @@ class ScanDamaged(ScanError):
     hint = "Copy it again from the device; the original was left where it is."
 
 
+class WorkerCrashed(ScanError):
+    """The process that decodes and grades died while it was at this scan, and so did a fresh one."""
+
+    code = "worker_crashed"
+    hint = "Export the scan again; if others are rejected like this, check the memory of the device."
+
+
+class DeadlineExceeded(ScanError):
+    """Neither the first process nor a fresh one graded this scan in time."""
+
+    code = "deadline_exceeded"
+    hint = "Export the scan again; if others are rejected like this, check how busy and how hot the device is."
+
+
 class ModelError(OctEdgeError):
     """The model may not be served."""
 
@@ -145,6 +169,41 @@ class ConfigurationError(OctEdgeError):
     exit_code = 78
 
 
+class LedgerError(OctEdgeError):
+    """The ledger may not be used; the scans, and the results that are files, are not concerned."""
+
+    code = "ledger_error"
+    exit_code = 78
+
+
+class LedgerNotFound(LedgerError):
+    """There is no ledger in the folder that was named."""
+
+    code = "ledger_not_found"
+    hint = "Name the folder that `oct-edge watch` was given, or that it made beside its --output, with --state."
+
+
+class LedgerDamaged(LedgerError):
+    """The file is no database, belongs to another program, or has pages that contradict each other."""
+
+    code = "ledger_damaged"
+    hint = "Move the file away and start again: a new one begins with the results that are files."
+
+
+class LedgerTooNew(LedgerError):
+    """A later release of this program wrote it; an older one would not understand all of it."""
+
+    code = "ledger_too_new"
+    hint = "Install that release again, or name another folder with --state."
+
+
+class ChainBroken(LedgerError):
+    """An event was altered or removed, or the chain is not the one that was noted."""
+
+    code = "chain_broken"
+    hint = "Keep the file as evidence and compare it with a backup; a new one starts in another --state."
+
+
 class RuntimeUnavailable(OctEdgeError):
     """The TFLite runtime that was asked for cannot be built here."""
 
@@ -168,10 +227,30 @@ class OutputUnavailable(OctEdgeError):
     exit_code = 69
 
 
+class WorkerUnavailable(OctEdgeError):
+    """The process that decodes and grades ended again and again before it was ready, without saying why."""
+
+    code = "worker_unavailable"
+    hint = "Run `oct-edge models --check`, and see whether the device has memory left."
+    exit_code = 69
+
+
 class MissingExtra(OctEdgeError):
     """The command needs an optional part of the package that is not installed."""
 
     code = "missing_extra"
+    exit_code = 69
+
+
+class CompilerUnavailable(OctEdgeError):
+    """There is no `edgetpu_compiler` that can be started; models for the CPU are not concerned."""
+
+    code = "edgetpu_compiler"
+    hint = (
+        "It is Google's, for x86-64 Debian and Ubuntu only, and no longer maintained: 16.0 of 2021 is its last release."
+        " Add `deb https://packages.cloud.google.com/apt coral-edgetpu-stable main` to the sources of apt, with the key"
+        " that https://coral.ai/docs/edgetpu/compiler/ names, then `apt install edgetpu-compiler`."
+    )
     exit_code = 69
 
 
@@ -228,7 +307,20 @@ class CalibrationError(WorkstationError):
     code = "calibration"
 
 
+class CompilationFailed(WorkstationError):
+    """The Edge TPU compiler failed, hung, or left no model that can be put together again."""
+
+    code = "edgetpu_compilation"
+    hint = "The static check beside the model names what the Edge TPU does not take; the model for the CPU stands."
+
+
 class GateFailed(WorkstationError):
     """The int8 model is not as good as its float parent; no model was written."""
 
     code = "gate_failed"
+
+
+def error_of(code: str, kind: type[OctEdgeError] = OctEdgeError) -> type[OctEdgeError]:
+    """The class with this code, for errors that come from another process; the root if there is none."""
+    found = (error_of(code, child) for child in kind.__subclasses__())
+    return next((child for child in found if child.code == code), kind)

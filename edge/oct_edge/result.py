@@ -84,8 +84,25 @@ class Result:
 
     def to_json(self) -> str:
         """One line of ASCII, which every locale and line reader leaves whole, in the order of the contract."""
-        content = asdict(self, dict_factory=_readable)
+        content = asdict(self, dict_factory=_all_readable)
         return json.dumps({key: content[key] for key in _ORDER}, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, line: str) -> "Result":
+        """The result that `to_json` wrote; its `to_json` is that line again."""
+        given = json.loads(line)
+        referral, timing = given["referral"], given["timing_ms"]
+        return cls(
+            **given
+            | {
+                "source": Source(**given["source"]),
+                "model": ModelIdentity(**given["model"]),
+                "reasons": tuple(Reason(**reason) for reason in given["reasons"]),
+                "notes": tuple(given["notes"]),
+                "referral": referral and Referral(**referral),
+                "timing_ms": timing and Timing(**timing),
+            }
+        )
 
 
 _ORDER = (
@@ -94,15 +111,15 @@ _ORDER = (
 )
 
 
-def _readable(entries: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The entries, where a byte of a file's name that is no UTF-8 reads `\\udcff`, as in the table.
+def _all_readable(entries: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {key: readable(value) if isinstance(value, str) else value for key, value in entries}
 
-    Bare, as the lone surrogate by which Python remembers it, strict parsers refuse the whole line.
+
+def readable(value: str) -> str:
+    """The text, where a byte of a file's name that is no UTF-8 reads `\\udcff`, as in the table.
+
+    Bare, as the lone surrogate by which Python remembers it, strict parsers and databases refuse it.
     """
-    return {key: _text(value) if isinstance(value, str) else value for key, value in entries}
-
-
-def _text(value: str) -> str:
     return value.encode("utf-8", "backslashreplace").decode()
 
 

@@ -9,13 +9,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module, metadata
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from oct_edge.errors import InferenceFailed, ModelUnfit, RuntimeUnavailable
 from oct_edge.labels import LABELS
 from oct_edge.preprocess import SIZE
+from oct_edge.quiet import silenced
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,22 @@ RUNTIMES = {
     ),
 }
 KINDS = ("auto", *RUNTIMES)
+DEFAULT_KIND = "litert"
+
+Kernels = Literal["default", "builtin", "reference"]
+"""What computes: what the runtime chooses by itself (XNNPACK, where it was built with it), its own optimised kernels,
+or the reference kernels, which are slow and answer the same on every machine."""
+
+_RESOLVERS = {  # the first that can prepare the model; XNNPACK refuses some extreme scales, which builtin kernels take
+    "default": ("AUTO", "BUILTIN_WITHOUT_DEFAULT_DELEGATES"),
+    "builtin": ("BUILTIN_WITHOUT_DEFAULT_DELEGATES",),
+    "reference": ("BUILTIN_REF",),
+}
+_INSTEAD = {
+    "AUTO": "",
+    "BUILTIN_WITHOUT_DEFAULT_DELEGATES": " without XNNPACK",
+    "BUILTIN_REF": " reference kernels",
+}
 
 
 @dataclass(frozen=True)
@@ -65,10 +82,11 @@ class Runtime:
     `outputs` maps each signature output to its quantization; tensors are addressed by these names, never by index.
     """
 
-    def __init__(self, model: bytes, distribution: Distribution, threads: int, *, reference: bool = False) -> None:
+    def __init__(self, model: bytes, distribution: Distribution, threads: int, kernels: Kernels = "default") -> None:
         self._distribution = distribution
+        self._kernels = kernels
         self._model = model  # the interpreter reads from these bytes as long as it lives
-        self._interpreter, self._fell_back = _interpreter(model, distribution, threads, reference)
+        self._interpreter, self._resolver = _interpreter(model, distribution, threads, kernels)
         signature = _signature(self._interpreter)
         self._input = next(iter(signature.get_input_details().values()))
         self._output_details = signature.get_output_details()
@@ -84,8 +102,12 @@ class Runtime:
     @property
     def identity(self) -> str:
         """Name and version, and that it is not running with the kernels it would choose, where it is not."""
-        fallback = " without XNNPACK" if self._fell_back else ""
-        return f"{self._distribution.name} {metadata.version(self._distribution.package)}{fallback}"
+        return f"{self._distribution.name} {metadata.version(self._distribution.package)}{_INSTEAD[self._resolver]}"
+
+    @property
+    def fell_back(self) -> bool:
+        """It was asked for the kernels that it would choose, and those cannot run the model."""
+        return self._kernels == "default" and self._resolver != _RESOLVERS["default"][0]
 
     def require_contract(self) -> None:
         """Raise `ModelUnfit` unless this is a model that takes the pixels as they are and has the named outputs."""
@@ -118,11 +140,10 @@ class Runtime:
         return self.outputs["logits"].dequantize(self.invoke(tensor)["logits"])
 
 
-def open_runtime(model: bytes, kind: str = "auto", threads: int | None = None, *, reference: bool = False) -> Runtime:
+def open_runtime(model: bytes, kind: str = "auto", threads: int | None = None, kernels: Kernels = "default") -> Runtime:
     """Load `model` (a .tflite file's bytes) into the runtime `kind`; `auto` is LiteRT.
 
-    `threads` defaults to the processors this process may use, four at most. `reference` selects the reference kernels
-    (`BUILTIN_REF`), which are slow and answer the same everywhere.
+    `threads` defaults to the processors this process may use, four at most.
 
     Raises:
         RuntimeUnavailable: that runtime is not known, not installed, or does not work here.
@@ -130,7 +151,7 @@ def open_runtime(model: bytes, kind: str = "auto", threads: int | None = None, *
     """
     if kind not in KINDS:
         raise RuntimeUnavailable(f"there is no runtime {kind!r}.", hint=f"Use one of {', '.join(KINDS)}.")
-    return Runtime(model, RUNTIMES["litert" if kind == "auto" else kind], threads or _cores(), reference=reference)
+    return Runtime(model, RUNTIMES[DEFAULT_KIND if kind == "auto" else kind], threads or _cores(), kernels)
 
 
 def installed_runtimes() -> dict[str, str]:
@@ -148,24 +169,24 @@ def _cores() -> int:
     return min(4, len(os.sched_getaffinity(0)))
 
 
-def _interpreter(model: bytes, distribution: Distribution, threads: int, reference: bool) -> tuple[Any, bool]:
-    """The prepared interpreter, and whether it had to do without its default delegate."""
+def _interpreter(model: bytes, distribution: Distribution, threads: int, kernels: Kernels) -> tuple[Any, str]:
+    """The prepared interpreter, and the name of the op resolver that it took."""
     try:
         module = import_module(distribution.module)
     except ImportError as error:
         raise RuntimeUnavailable(
             f"{distribution.package} is not installed ({error}).", hint=distribution.hint
         ) from error
-    resolvers = module.OpResolverType
-    # XNNPACK refuses some extreme scales in allocate_tensors; the builtin kernels take them.
-    kinds = (resolvers.BUILTIN_REF,) if reference else (resolvers.AUTO, resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
-    for kind in kinds:
+    for resolver in _RESOLVERS[kernels]:
         try:
-            interpreter = module.Interpreter(
-                model_content=model, num_threads=threads, experimental_op_resolver_type=kind
-            )
-            interpreter.allocate_tensors()
-            return interpreter, kind == resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+            with silenced(2):  # XNNPACK announces itself
+                interpreter = module.Interpreter(
+                    model_content=model,
+                    num_threads=threads,
+                    experimental_op_resolver_type=module.OpResolverType[resolver],
+                )
+                interpreter.allocate_tensors()
+            return interpreter, resolver
         except ValueError as error:
             raise ModelUnfit(f"{distribution.package} cannot read the model ({error}).") from error
         except SystemError as error:

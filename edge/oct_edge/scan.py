@@ -7,7 +7,6 @@ exception types, and some of it not at all; callers see only the `ScanError` tre
 
 import hashlib
 import os
-import stat
 import struct
 import warnings
 from collections.abc import Iterable
@@ -22,19 +21,15 @@ from oct_edge.errors import (
     ScanDamaged,
     ScanEmpty,
     ScanError,
-    ScanNotFound,
     ScanTooLarge,
-    ScanUnreadable,
     UnsupportedFormat,
     UnsupportedPixels,
 )
+from oct_edge.reading import SUFFIXES, read_bytes, reason_of
 
-SUFFIXES = (".jpeg", ".jpg", ".png")
-MAX_BYTES = 64 * 2**20
 MAX_PIXELS = 16_000_000  # the largest B-scans on the market are about 2000 x 2000
 COLOUR_TOLERANCE = 48  # grey levels between channels; JPEG chroma noise and tinted exports stay below
 
-_NAME_A_SCAN = "Name a scan, or a folder that holds some; --recursive looks into subfolders too."
 _MAGIC = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG"}
 _JPEG_SCAN, _JPEG_END = b"\xff\xda", b"\xff\xd9"
 _JPEG_BLOCK = 8  # rows that are coded together
@@ -89,24 +84,6 @@ def expand_paths(paths: Iterable[Path], *, recursive: bool = False) -> list[Path
     return files
 
 
-def read_bytes(path: Path) -> bytes:
-    """All bytes of a regular file of at most `MAX_BYTES`; a FIFO or a device is refused without blocking on it."""
-    try:
-        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise ScanUnreadable(f"{path}: not a regular file.", hint=_NAME_A_SCAN)
-            if status.st_size > MAX_BYTES:
-                raise ScanTooLarge(f"{path}: larger than {MAX_BYTES >> 20} MiB.")
-            return file.read()
-    except FileNotFoundError as error:
-        raise ScanNotFound(f"{path}: there is no such file.") from error
-    except IsADirectoryError as error:
-        raise ScanUnreadable(f"{path}: a folder, not a scan.", hint=_NAME_A_SCAN) from error
-    except (OSError, ValueError, MemoryError) as error:
-        raise ScanUnreadable(f"{path}: cannot be read ({_reason(error)}).") from error
-
-
 def decode_scan(data: bytes, name: str) -> Scan:
     """The scan in the bytes of a JPEG or PNG file; `name` is used in messages and kept in the result.
 
@@ -132,7 +109,7 @@ def decode_scan(data: bytes, name: str) -> Scan:
     except Image.DecompressionBombError as error:
         raise ScanTooLarge(f"{name}: the header announces far more pixels than a B-scan has.") from error
     except _DECODER_ERRORS as error:
-        raise ScanDamaged(f"{name}: the {kind} does not decode to its end ({_reason(error)}).") from error
+        raise ScanDamaged(f"{name}: the {kind} does not decode to its end ({reason_of(error)}).") from error
     return Scan(pixels, hashlib.sha256(data).hexdigest(), name)
 
 
@@ -213,9 +190,3 @@ def _is_closed(path: Path) -> bool:
 
 def _is_dir(path: Path) -> bool:
     return os.path.isdir(path)  # noqa: PTH112  pathlib's raises where a name is too long or a parent is closed
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
-    return str(error).split("\n")[0][:120] or type(error).__name__

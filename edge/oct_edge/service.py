@@ -1,59 +1,99 @@
-"""`oct-edge watch` as a process: start checked, signals obeyed, results acknowledged only when durable."""
+"""`oct-edge watch` as a process: checked at the start, obedient to signals, honest to systemd."""
 
 import logging
 import os
 import select
 import signal
 import sys
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from oct_edge.classifier import Classifier
 from oct_edge.console import say
-from oct_edge.files import ResultFolder
+from oct_edge.exports import Exports
+from oct_edge.intake import Intake
+from oct_edge.ledger.store import Ledger
+from oct_edge.notify import Notifier
 from oct_edge.result import Result
 from oct_edge.watch import Watcher, watch
+from oct_edge.worker.supervisor import Worker
 
 log = logging.getLogger("oct_edge.service")
 
 INTERRUPTED = 130
+QUARANTINE = "quarantine"
 
 
-def serve(
-    inbox: Path,
-    output: Path,
-    model: str,
-    runtime: str,
-    threads: int | None,
-    *,
-    once: bool,
-    interval: float,
-    stable: float,
-) -> int:
+@dataclass(frozen=True)
+class Settings:
+    """What to watch, with what, and where to keep what is known."""
+
+    inbox: Path
+    output: Path
+    state: Path
+    model: str
+    runtime: str
+    threads: int | None
+    once: bool
+    interval: float
+    stable: float
+
+
+def serve(settings: Settings) -> int:
     """Watch until a signal or, with `once`, until all is answered; returns the exit code.
 
-    The model has to give its golden answers before the first scan is taken.
+    The model has to give its golden answers before the first scan is taken, or a folder made.
 
     Raises:
-        OctEdgeError: ModelError, RuntimeUnavailable, ConfigurationError, InboxUnavailable or OutputUnavailable.
+        OctEdgeError: ModelError, RuntimeUnavailable, ConfigurationError, LedgerError, InboxUnavailable,
+            WorkerUnavailable, InferenceFailed or OutputUnavailable.
     """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     signals = Signals()
-    classifier = Classifier.open(model, runtime, threads)
-    classifier.self_test()
-    watcher = Watcher(inbox, classifier.classify_bytes, ResultFolder(output), delay=stable)
-    log.info("watching %s with %s on %s", inbox, classifier.bundle.name, classifier.identity.runtime)
-    rejections = 0
-
-    def report(result: Result) -> None:
-        nonlocal rejections
-        rejections += result.status == "rejected"
-        say(result.to_json())
-
-    watch(watcher, signals, report, interval=interval, once=once)
+    progress = Progress()
+    with ExitStack() as stack:
+        worker = Worker(settings.model, settings.runtime, settings.threads, pause=signals.wait)
+        stack.callback(worker.close)
+        ledger = Ledger(settings.state)
+        stack.callback(ledger.close)
+        exports = Exports(settings.output, settings.state / QUARANTINE)
+        stack.callback(exports.close)
+        intake = Intake(ledger, worker, exports)
+        watcher = Watcher(settings.inbox, intake, delay=settings.stable, progress=progress.made)
+        intake.catch_up()
+        log.info("watching %s with %s on %s", settings.inbox, worker.identity.name, worker.identity.runtime)
+        progress.started()
+        watch(watcher, signals, progress.report, interval=settings.interval, once=settings.once)
+        progress.ended()
+        unreadable = settings.once and not signals.received and watcher.unreadable()
     if signal.SIGINT in signals.received:
         return INTERRUPTED
-    return 1 if once and (rejections or watcher.unreadable()) else 0
+    return 1 if settings.once and (progress.answers["rejected"] or unreadable) else 0
+
+
+class Progress:
+    """What was answered since the start: printed, counted, and told to systemd."""
+
+    def __init__(self) -> None:
+        self.answers: Counter[str] = Counter()
+        self._notifier = Notifier()
+
+    def started(self) -> None:
+        self._notifier.ready("watching")
+
+    def made(self) -> None:
+        total, rejected = self.answers.total(), self.answers["rejected"]
+        self._notifier.progress(f"{total} answered since the start, {rejected} of them rejected")
+
+    def report(self, result: Result) -> None:
+        say(result.to_json())
+        self.answers[result.status] += 1
+        self.made()
+
+    def ended(self) -> None:
+        self._notifier.stopping()
 
 
 class Signals:

@@ -2,28 +2,26 @@
 
 Each pass lists the folder; nothing else is believed. A file is taken when its size and modification time have been
 the same for the stability delay on our own clock, also at start, because a copy may have been under way when the power
-failed, and only if they are still the same once its bytes are read. What was answered is known by content, so a
-restart or a second copy costs a hash and no second answer.
+failed, and only if they are still the same once its bytes are read. What was answered the ledger knows by content, so
+a restart or a second copy costs a hash and no second answer.
 """
 
-import hashlib
 import logging
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Protocol
 
 from oct_edge.errors import ConfigurationError, InboxUnavailable, ScanEmpty, ScanError, ScanNotFound
-from oct_edge.files import ResultFolder
+from oct_edge.intake import Intake, job_of
+from oct_edge.reading import SUFFIXES, read_bytes
 from oct_edge.result import Result
-from oct_edge.scan import SUFFIXES, read_bytes
+from oct_edge.worker.supervisor import Job
 
 log = logging.getLogger("oct_edge.watch")
-
-Classify = Callable[[bytes, str], Result]
 
 
 @dataclass(frozen=True)
@@ -64,20 +62,23 @@ class StabilityTracker:
 
 
 class Watcher:
-    """Passes over one folder. `classify` turns bytes and a name into a result; `results` remembers the answers."""
+    """Passes over one folder; what comes to rest in it goes through `intake`.
+
+    `progress` is called for each look at the folder and for each file that was read.
+    """
 
     def __init__(
         self,
         inbox: Path,
-        classify: Classify,
-        results: ResultFolder,
+        intake: Intake,
         *,
         delay: float = 2.0,
         clock: Callable[[], float] = monotonic,
+        progress: Callable[[], object] = lambda: None,
     ) -> None:
         self.inbox = inbox
-        self._classify = classify
-        self._results = results
+        self._progress = progress
+        self._intake = intake
         self._tracker = StabilityTracker(delay, clock)
         self._listed = False
         self._done: dict[Path, Signature] = {}
@@ -108,37 +109,40 @@ class Watcher:
         """Pending scans that came to rest without being readable; they are tried again in every pass."""
         return {path for path, signature in self.pending().items() if self._complained.get(path) == signature}
 
-    def take(self) -> Iterator[Result | None]:
-        """One pass: a step for every stable scan, with its result, durable by then, where one was made."""
-        for path, signature in self.pending().items():
-            if self._tracker.is_stable(path, signature):
-                yield self._answer(path, signature)
+    def take(self, stop: Stop) -> Iterator[Result]:
+        """One pass: the results, durable by then, of what came to rest and had none.
 
-    def _answer(self, path: Path, signature: Signature) -> Result | None:
-        try:
-            data = read_bytes(path)
-            if not data:
-                raise ScanEmpty(f"{path}: the file is empty.")
-        except ScanNotFound:
-            return None
-        except ScanError as error:
-            self._complain(path, signature, error)
-            return None
-        if not _is_still(path, signature):
-            return None
-        result = self._answer_once(data, path.name)
-        self._done[path] = signature
-        return result
+        After `stop` is set nothing more is begun, and what is under way is finished.
+        """
+        at_rest = [item for item in self.pending().items() if self._tracker.is_stable(*item)]
+        self._progress()
+        read: list[tuple[Path, Signature, str]] = []
+        yield from self._intake.answer(self._jobs(at_rest, stop, read), lambda: not stop.is_set())
+        for path, signature, digest in read:
+            if self._intake.is_answered(digest):
+                self._done[path] = signature
 
-    def _answer_once(self, data: bytes, name: str) -> Result | None:
-        digest = hashlib.sha256(data).hexdigest()
-        if digest in self._results:
-            log.info("content %s is already answered", digest[:16])
-            return None
-        result = self._classify(data, name)
-        self._results.add(result)
-        log.info("content %s: %s", digest[:16], result.label or result.reasons[0].code)
-        return result
+    def _jobs(
+        self, files: Iterable[tuple[Path, Signature]], stop: Stop, read: list[tuple[Path, Signature, str]]
+    ) -> Iterator[Job]:
+        """What could be read and did not change meanwhile; noted in `read`."""
+        for path, signature in files:
+            if stop.is_set():
+                return
+            try:
+                data = read_bytes(path)
+                if not data:
+                    raise ScanEmpty(f"{path}: the file is empty.")
+            except ScanNotFound:
+                continue
+            except ScanError as error:
+                self._complain(path, signature, error)
+                continue
+            self._progress()
+            if _is_still(path, signature):
+                job = job_of(data, path.name)
+                read.append((path, signature, job.sha256))
+                yield job
 
     def _complain(self, path: Path, signature: Signature, error: ScanError) -> None:
         """Say once for each state of a file why it cannot be read; it stays pending."""
@@ -161,12 +165,9 @@ def watch(
     way when `stop` is set is finished and reported.
     """
     while not stop.is_set():
-        for result in watcher.take():
-            if result:
-                report(result)
-            if stop.is_set():
-                return
-        if once and watcher.pending().keys() == watcher.unreadable():
+        for result in watcher.take(stop):
+            report(result)
+        if once and not stop.is_set() and watcher.pending().keys() == watcher.unreadable():
             return
         stop.wait(interval)
 

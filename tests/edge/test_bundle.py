@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oct_edge.bundle import CARD, Bundle, open_bundle, pack, read_bundle
+from oct_edge.bundle import CARD, LABELS_FILE, Bundle, SameClass, open_bundle, pack, read_bundle
 from oct_edge.errors import ModelDamaged, ModelError, ModelNotFound, ModelUnfit
 from oct_edge.labels import DISCLAIMER, LABELS
 from oct_edge.preprocess import SIZE
@@ -30,7 +30,7 @@ def card(bundle: Bundle) -> Card:
 @pytest.fixture(scope="session")
 def golden(bundle: Bundle) -> dict[str, bytes]:
     with zipfile.ZipFile(BytesIO(bundle.content)) as tail:
-        return {name: tail.read(name) for name in tail.namelist() if name != CARD}
+        return {name: tail.read(name) for name in tail.namelist() if name not in (CARD, LABELS_FILE)}
 
 
 def flatbuffer_of(bundle: Bundle) -> bytes:
@@ -54,14 +54,22 @@ def test_a_model_is_opened_by_path_as_by_name(bundle: Bundle) -> None:
 
 
 def test_packing_the_parts_again_gives_the_same_bytes(bundle: Bundle, golden: dict[str, bytes]) -> None:
-    assert pack(flatbuffer_of(bundle), bundle.card, golden) == bundle.content
+    content = pack(flatbuffer_of(bundle), bundle.card, golden)
+    again = read_bundle(content, "packed")
+    assert pack(flatbuffer_of(again), again.card, golden) == content
+
+
+def test_other_readers_find_the_labels_undeflated_behind_the_model(card: Card, golden: dict[str, bytes]) -> None:
+    with zipfile.ZipFile(BytesIO(pack(FLATBUFFER, card, golden))) as tail:
+        assert tail.read(LABELS_FILE).decode().splitlines() == list(LABELS)
+        assert {entry.compress_type for entry in tail.infolist()} == {zipfile.ZIP_STORED}
 
 
 def test_what_was_packed_is_read_back(card: Card, golden: dict[str, bytes]) -> None:
     content = pack(FLATBUFFER, card | {"name": "mine", "temperature": 2.5}, golden)
     assert content.startswith(FLATBUFFER)
     bundle = read_bundle(content, "mine.tflite")
-    assert (bundle.name, bundle.temperature, len(bundle.golden)) == ("mine", 2.5, len(golden))
+    assert (bundle.name, bundle.temperature, len(bundle.golden)) == ("mine", 2.5, len(LABELS))
 
 
 @pytest.mark.parametrize("name", ["no-such-model", "/no/such/file.tflite", "", "/tmp"])
@@ -97,7 +105,7 @@ def test_a_tflite_file_of_other_people_has_no_card(coral: list[Path]) -> None:
 
 
 def test_a_flatbuffer_without_its_tail_has_no_card(bundle: Bundle) -> None:
-    with pytest.raises(ModelDamaged, match="no card"):
+    with pytest.raises(ModelDamaged, match="no whole card"):
         read_bundle(flatbuffer_of(bundle), "bare.tflite")
 
 
@@ -128,14 +136,33 @@ def test_a_model_of_another_contract_is_unfit(card: Card, golden: dict[str, byte
         {"operating_point": {"urgent_threshold": float("nan"), "min_confidence": 0.5}},
         {"operating_point": {"urgent_threshold": 0.3, "min_confidence": 1.5}},
         {"golden": {"answers": [], "tolerance": {"litert": 5}}},
+        {"golden_tolerance": {}},
+        {"golden_tolerance": {"litert": -1}},
+        {"golden_tolerance": {"edgetpu": {"class": False, "max_dp": 0.05}}},
+        {"golden_tolerance": {"edgetpu": {"class": True, "max_dp": 0}}},
+        {"golden_tolerance": {"edgetpu": {"class": True, "max_dp": float("nan")}}},
+        {"golden_tolerance": {"edgetpu": {"max_dp": 0.05}}},
         {"golden": {"answers": [{"input": "golden/none.png", "logits": [0, 0, 0, 0]}], "tolerance": {"litert": 5}}},
         {"classes": None},
     ],
     ids=str,
 )
 def test_a_card_that_decides_nothing_sensible_is_damaged(card: Card, golden: dict[str, bytes], change: Card) -> None:
+    if "golden_tolerance" in change:
+        change = {"golden": card["golden"] | {"tolerance": change["golden_tolerance"]}}
     with pytest.raises(ModelDamaged, match="incomplete or damaged"):
         read_bundle(pack(FLATBUFFER, card | change, golden), "other.tflite")
+
+
+def test_a_runtime_without_a_tolerance_gets_the_widest_that_counts_steps(card: Card, golden: dict[str, bytes]) -> None:
+    def tolerances(**entries: object) -> Bundle:
+        changed = card | {"golden": card["golden"] | {"tolerance": entries}}
+        return read_bundle(pack(FLATBUFFER, changed, golden), "other.tflite")
+
+    edgetpu = {"class": True, "max_dp": 0.05}
+    mixed, alone = tolerances(litert=3, tflite=5, edgetpu=edgetpu), tolerances(edgetpu=edgetpu)
+    assert [mixed.tolerance_on(kind) for kind in ("litert", "tflite", "new")] == [3, 5, 5]
+    assert mixed.tolerance_on("edgetpu") == alone.tolerance_on("litert") == SameClass(0.05)
 
 
 def test_a_card_that_is_no_object_is_damaged() -> None:
@@ -148,10 +175,11 @@ def test_a_card_that_is_no_object_is_damaged() -> None:
 
 @given(st.data())
 @settings(max_examples=150, deadline=None)
-def test_a_tail_with_any_byte_changed_raises_nothing_but_model_errors(bundle: Bundle, data: st.DataObject) -> None:
+def test_a_tail_with_any_byte_changed_raises_nothing_but_model_errors(
+    bundle: Bundle, golden: dict[str, bytes], data: st.DataObject
+) -> None:
     """The flatbuffer is left out: its digest is what the other tests are about, and hashing it takes the time."""
-    with zipfile.ZipFile(BytesIO(bundle.content)) as tail:
-        content = bytearray(pack(FLATBUFFER, bundle.card, {n: tail.read(n) for n in tail.namelist() if n != CARD}))
+    content = bytearray(pack(FLATBUFFER, bundle.card, golden))
     near_end = data.draw(st.booleans())
     position = data.draw(st.integers(len(content) - 600 if near_end else len(FLATBUFFER), len(content) - 1))
     content[position] = data.draw(st.integers(0, 255))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from oct_edge.bundle import Bundle
+from oct_edge.bundle import Bundle, Golden, SameClass
 from oct_edge.classifier import Classifier, softmax
 from oct_edge.errors import InferenceFailed, SelfTestFailed
 from oct_edge.labels import BASIS, LABELS
@@ -180,3 +180,36 @@ def test_the_bundled_model_is_as_good_on_the_real_test_scans_as_its_card_says(
     promised = classifier.bundle.card["metrics"]["int8"]["test"]
     assert len(paths) == promised["scans"]
     assert right / len(paths) == pytest.approx(promised["accuracy"]["value"], abs=1.5 / len(paths))
+
+
+def held_to_class(classifier: Classifier, answers: tuple[Golden, ...], max_dp: float = 0.05) -> Classifier:
+    """The classifier with other golden answers, held to class and probability as on an Edge TPU."""
+    bundle = replace(classifier.bundle, golden=answers, golden_tolerance={"edgetpu": SameClass(max_dp)})
+    return Classifier(bundle, classifier.runtime)
+
+
+def shifted(golden: Golden, steps: list[int]) -> Golden:
+    return replace(golden, logits=golden.logits + np.array(steps, np.int16))
+
+
+def test_an_edge_tpu_may_differ_by_steps_but_not_in_class_or_probability(classifier: Classifier) -> None:
+    """On CPU kernels, with golden answers moved instead of the kernels'."""
+    golden = classifier.bundle.golden
+    assert held_to_class(classifier, golden).self_test() <= classifier.bundle.tolerance_on("litert")
+    together = tuple(shifted(answer, [20] * 4) for answer in golden)
+    assert held_to_class(classifier, together).self_test() > classifier.bundle.tolerance_on("litert")
+    other_class = (*golden[:-1], replace(golden[-1], logits=golden[-1].logits[::-1]))
+    with pytest.raises(SelfTestFailed, match=r"differ by the class of 1 and \d\.\d+ in probability, 0\.05 is allowed"):
+        held_to_class(classifier, other_class).self_test()
+
+
+def test_a_probability_that_moves_too_far_fails_though_the_class_stays(classifier: Classifier) -> None:
+    golden = classifier.bundle.golden[0]
+    scale = classifier.runtime.outputs["logits"].scale / classifier.bundle.temperature
+    second, first = np.sort(golden.logits)[-2:]
+    closer = shifted(golden, [second + 2 - first if i == golden.logits.argmax() else 0 for i in range(4)])
+    p, q = (softmax(each.logits * scale).max() for each in (golden, closer))
+    assert p - q > 0.05
+    with pytest.raises(SelfTestFailed, match="class of 0 and"):
+        held_to_class(classifier, (closer,)).self_test()
+    held_to_class(classifier, (closer,), max_dp=float(p - q) + 0.02).self_test()

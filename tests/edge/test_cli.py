@@ -210,7 +210,10 @@ def test_the_version_is_all_that_a_bug_report_needs(bundle: Bundle) -> None:
 
 def test_help_names_the_commands_in_their_order_and_the_disclaimer() -> None:
     printed = oct_edge("--help").stdout
-    positions = [printed.index(f"\n  {command}") for command in ("classify", "watch", "models", "schema")]
+    positions = [
+        printed.index(f"\n  {command}")
+        for command in ("classify", "watch", "results", "status", "models", "schema", "audit")
+    ]
     assert positions == sorted(positions)
     assert DISCLAIMER in printed.replace("Research", "research")
 

@@ -13,7 +13,7 @@ from oct_edge.errors import OctEdgeError
 ROOT = Path(__file__).parents[2]
 SOURCES = [path for part in ("edge", "trainer", "converters") for path in sorted((ROOT / part).rglob("*.py"))]
 ROOM = [path for path in SOURCES if path.name == "errors.py"]
-BRANCHES = {"OctEdgeError", "ScanError", "ModelError", "WorkstationError"}
+BRANCHES = {"OctEdgeError", "ScanError", "ModelError", "LedgerError", "WorkstationError"}
 
 
 def below(kind: type[OctEdgeError]) -> Iterator[type[OctEdgeError]]:

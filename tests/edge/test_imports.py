@@ -46,7 +46,10 @@ def test_every_module_of_the_device_imports_without_the_workstations_packages() 
     python(script, *names)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["classify", "--help"], ["watch", "--help"], ["models", "--help"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], *([name, "--help"] for name in ("classify", "watch", "results", "status", "audit", "models"))],
+)
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     script = (
         "import sys, json, atexit\n"
@@ -58,6 +61,17 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     output = python(script, *arguments)
     assert "Usage: oct-edge" in output
     assert HEAVY & set(json.loads(output.splitlines()[-1])) == set()
+
+
+def test_the_daemon_itself_neither_decodes_nor_grades() -> None:
+    """It holds a third of the memory that way, and what can crash is in the worker."""
+    output = python("import sys, json, oct_edge.service; print(json.dumps([m.split('.')[0] for m in sys.modules]))")
+    assert HEAVY & set(json.loads(output)) == set()
+
+
+def test_commands_that_need_no_ledger_load_no_database() -> None:
+    output = python("import sys, json, oct_edge.cli, oct_edge.classifier; print(json.dumps(list(sys.modules)))")
+    assert "sqlite3" not in json.loads(output)
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ def test_a_bundled_model_keeps_the_contract_and_is_integer_throughout(name: str)
     runtime = open_runtime(content)
     runtime.require_contract()
     assert float_operators(content) == []
-    assert runtime.invoke(np.zeros((1, SIZE, SIZE, 3), np.uint8))["logits"].dtype == np.int8
+    assert runtime.invoke(np.zeros((1, SIZE, SIZE, 3), np.uint8))["logits"].dtype.itemsize == 1
 
 
 @needs_tflite
@@ -132,7 +132,7 @@ def test_the_number_of_threads_changes_no_answer(bundle: Bundle, samples: list[P
 )
 def test_the_reference_kernels_give_exactly_the_golden_answers(name: str) -> None:
     bundle = open_bundle(name)
-    runtime = open_runtime(bundle.content, reference=True)
+    runtime = open_runtime(bundle.content, kernels="reference")
     for golden in bundle.golden[: 4 if name == DEFAULT else 1]:
         np.testing.assert_array_equal(runtime.invoke(expand(golden.grey))["logits"], golden.logits)
 

@@ -16,7 +16,8 @@ import pytest
 from PIL import ExifTags, Image, ImageOps
 
 from oct_edge.errors import ScanError
-from oct_edge.scan import MAX_BYTES, decode_scan, read_scan
+from oct_edge.reading import MAX_BYTES
+from oct_edge.scan import decode_scan, read_scan
 from oct_models import sample_scans
 
 JPEG = sample_scans()[0].read_bytes()

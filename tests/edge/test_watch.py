@@ -1,20 +1,23 @@
-"""The watcher on real files, with a clock that tests turn and a classifier that only writes down what it was given."""
+"""The watcher on real files and a real ledger; tests turn the clock, and the grader only writes down what it gets."""
 
 import hashlib
 import logging
 import os
 import stat
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 from oct_edge.errors import ConfigurationError
-from oct_edge.files import ResultFolder
+from oct_edge.exports import Exports
+from oct_edge.intake import Intake
+from oct_edge.ledger.store import Ledger
+from oct_edge.reading import MAX_BYTES
 from oct_edge.result import ModelIdentity, Result, Source
-from oct_edge.scan import MAX_BYTES
 from oct_edge.watch import Watcher, watch
+from oct_edge.worker.supervisor import Job
 
 DELAY = 2.0
 
@@ -35,25 +38,39 @@ class Clock:
 
 
 class Place:
-    """An inbox with its watcher. `meanwhile` is called while a scan is being classified."""
+    """An inbox with its watcher, and a grader for it. `meanwhile` is called while a scan is being graded."""
+
+    identity = ModelIdentity("plain", "0", "none")
 
     def __init__(self, folder: Path) -> None:
-        self.inbox, self.output = folder / "inbox", folder / "results"
+        self.inbox, self.output, self.state = folder / "inbox", folder / "results", folder / "state"
         self.inbox.mkdir()
-        self.classified: list[tuple[str, bytes]] = []
+        self.graded: list[tuple[str, bytes]] = []
         self.meanwhile: Callable[[], object] = lambda: None
-        self.restart()
+        self.start()
+
+    def start(self) -> None:
+        self.clock = Clock()
+        self.ledger = Ledger(self.state)
+        self.exports = Exports(self.output, self.state / "quarantine")
+        intake = Intake(self.ledger, self, self.exports, clock=lambda: 0.0)
+        self.watcher = Watcher(self.inbox, intake, delay=DELAY, clock=self.clock)
+
+    def end(self) -> None:
+        self.ledger.close()
+        self.exports.close()
 
     def restart(self) -> None:
-        self.clock = Clock()
-        self.watcher: Watcher | None = None  # the one before holds the folder
-        self.watcher = Watcher(self.inbox, self.classify, ResultFolder(self.output), delay=DELAY, clock=self.clock)
+        self.end()
+        self.start()
 
-    def classify(self, data: bytes, name: str) -> Result:
-        self.classified.append((name, data))
-        self.meanwhile()
-        source = Source(name, hashlib.sha256(data).hexdigest())
-        return Result("2026-11-23T10:11:12Z", source, "classified", ModelIdentity("plain", "0", "none"), label="CNV")
+    def grade(self, jobs: Iterable[Job | None]) -> Iterator[Result | None]:
+        for job in filter(None, jobs):
+            yield None
+            self.graded.append((job.name, job.data))
+            self.meanwhile()
+            source = Source(job.name, job.sha256)
+            yield Result("2026-11-23T10:11:12Z", source, "classified", self.identity, label="CNV")
 
     def put(self, name: str | bytes, data: bytes = b"scan") -> Path:
         path = self.inbox / os.fsdecode(name)
@@ -63,15 +80,17 @@ class Place:
     def look(self, after: float = 0.0) -> list[str]:
         """Names of what one pass answers, `after` seconds later."""
         self.clock.wait(after)
-        return [result.source.name for result in self.watcher.take() if result]
+        return [result.source.name for result in self.watcher.take(self.clock)]
 
     def settle(self) -> list[str]:
         return self.look() + self.look(DELAY)
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path)
+def place(tmp_path: Path) -> Iterator[Place]:
+    place = Place(tmp_path)
+    yield place
+    place.end()
 
 
 def test_a_half_written_file_at_start_is_waited_for(place: Place) -> None:
@@ -80,7 +99,7 @@ def test_a_half_written_file_at_start_is_waited_for(place: Place) -> None:
     place.put("x.jpeg", b"half and half")
     assert place.look(DELAY) == []
     assert place.look(DELAY) == ["x.jpeg"]
-    assert place.classified == [("x.jpeg", b"half and half")]
+    assert place.graded == [("x.jpeg", b"half and half")]
 
 
 def test_a_slow_writer_is_answered_once_and_after_the_last_byte(place: Place) -> None:
@@ -90,7 +109,7 @@ def test_a_slow_writer_is_answered_once_and_after_the_last_byte(place: Place) ->
             assert place.look(DELAY * 0.6) == []
     assert place.settle() == ["x.jpeg"]
     assert place.settle() == []
-    assert place.classified == [("x.jpeg", b"chunk" * 9)]
+    assert place.graded == [("x.jpeg", b"chunk" * 9)]
 
 
 def test_a_writer_that_opens_and_closes_five_times_is_answered_once(place: Place) -> None:
@@ -148,20 +167,23 @@ def test_what_is_no_regular_file_is_ignored(place: Place, make: Callable[[Path],
 
 
 @pytest.mark.parametrize(
-    "change", [Path.unlink, lambda path: path.write_bytes(b"half of a new scan")], ids=["vanishes", "is written again"]
+    "change",
+    [lambda path: path.unlink(missing_ok=True), lambda path: path.write_bytes(b"half of a new scan")],
+    ids=["vanishes", "is written again"],
 )
 def test_a_file_that_changes_while_others_are_answered_is_left_for_later(
     place: Place, change: Callable[[Path], object]
 ) -> None:
-    place.put("a.jpeg", b"a")
-    b = place.put("b.jpeg", b"b")
-    place.meanwhile = lambda: change(b)
-    assert place.settle() == ["a.jpeg"]
+    names = [f"{i:02}.jpeg" for i in range(20)]  # more than are read at a time
+    for name in names:
+        place.put(name, name.encode())
+    place.meanwhile = lambda: change(place.inbox / names[-1])
+    assert place.settle() == names[:-1]
     place.meanwhile = lambda: None
-    b.unlink(missing_ok=True)
-    place.put("b.jpeg", b"whole")
-    assert place.settle() == ["b.jpeg"]
-    assert [data for _, data in place.classified] == [b"a", b"whole"]
+    (place.inbox / names[-1]).unlink(missing_ok=True)
+    place.put(names[-1], b"whole")
+    assert place.settle() == names[-1:]
+    assert place.graded[-1] == (names[-1], b"whole")
 
 
 def test_the_same_content_under_another_name_has_no_second_result_also_after_a_restart(place: Place) -> None:
@@ -241,11 +263,39 @@ def test_the_scan_under_way_is_finished_and_reported_when_told_to_stop(place: Pl
     assert len(list(place.output.iterdir())) == 1
 
 
-def test_a_folder_full_of_answered_scans_does_not_delay_the_stop(place: Place) -> None:
-    for name in "abc":
-        place.put(f"{name}.jpeg")
-    place.settle()
-    place.restart()
+def test_what_was_read_when_told_to_stop_is_pending_and_answered_by_the_next_start(place: Place) -> None:
+    for content in (b"a", b"b", b"c"):
+        place.put(f"{content.decode()}.jpeg", content)
+    stop = threading.Event()
+    place.meanwhile = stop.set
     place.look()
     place.clock.wait(DELAY)
-    assert next(place.watcher.take()) is None
+    assert [result.source.name for result in place.watcher.take(stop)] == ["a.jpeg"]
+    assert [place.ledger.state(digest(content)) for content in (b"a", b"b")] == ["classified", "pending"]
+    place.restart()
+    assert place.settle() == ["b.jpeg", "c.jpeg"]
+
+
+def test_a_stop_is_obeyed_before_another_file_is_read(place: Place) -> None:
+    place.put("a.jpeg")
+    place.look()
+    place.clock.wait(DELAY)
+    stop = threading.Event()
+    stop.set()
+    assert list(place.watcher.take(stop)) == []
+    assert place.ledger.state(digest(b"scan")) is None
+
+
+def test_looks_at_the_folder_and_files_that_are_read_are_progress(place: Place) -> None:
+    made: list[str] = []
+    place.watcher._progress = lambda: made.append("progress")
+    place.look()
+    assert len(made) == 1
+    place.put("a.jpeg")
+    place.put("b.jpeg")
+    place.settle()
+    assert len(made) == 1 + 2 + 2
+
+
+def digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -5,16 +5,21 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import jsonschema
 import pytest
 
+from oct_edge.ledger.chain import COLUMNS, verify
+from oct_edge.ledger.schema import FINAL
+from oct_edge.ledger.store import LEDGER
 from oct_edge.result import json_schema
 
 COMMAND = Path(sys.executable).parent / "oct-edge"
@@ -30,6 +35,7 @@ class Daemon:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.inbox, self.output = folder, folder / "inbox", folder / "results"
+        self.state = folder / "results.state"
         self.inbox.mkdir()
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -78,6 +84,22 @@ class Daemon:
         for result in results:
             SCHEMA.validate(result)
         return results
+
+    def worker(self) -> int:
+        """The process that decodes and grades for it."""
+        main = self.process.pid
+        return int(Path(f"/proc/{main}/task/{main}/children").read_text().split()[0])
+
+    def states(self) -> dict[str, str]:
+        """Digest to state of every content in the ledger, whose history must be whole, with one result a content."""
+        connection = sqlite3.connect(f"file:{self.state / LEDGER}?mode=ro", uri=True)
+        with closing(connection):
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            verify(connection.execute(f"SELECT {', '.join(COLUMNS)} FROM events ORDER BY seq"))
+            counted = "SELECT scan, count(*) FROM events WHERE kind IN {} GROUP BY scan"
+            for kinds in (FINAL, ("pending", "pending")):
+                assert {count for _, count in connection.execute(counted.format(kinds))} <= {1}
+            return dict(connection.execute("SELECT scan, state FROM scans"))
 
     def put(self, contents: Iterable[bytes]) -> None:
         for i, content in enumerate(contents):

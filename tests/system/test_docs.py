@@ -2,8 +2,10 @@
 
 import re
 import subprocess
+import sys
 from collections.abc import Callable
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from oct_models import bundled_models
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+GROUPS = ("audit",)  # commands that are made of commands
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -36,7 +39,8 @@ def help_of(run_command: Command, *command: str) -> str:
 @pytest.mark.parametrize("line", documented_commands())
 def test_documented_commands_and_options_exist(line: str, run_command: Command) -> None:
     name, *words = line.split()
-    subcommand = [words[0]] if words and not words[0].startswith("-") else []
+    depth = 2 if words[0] in GROUPS else 1
+    subcommand = list(takewhile(lambda word: not word.startswith("-"), words[:depth]))
     known = help_of(run_command, name, *subcommand)
     for option in (word for word in words if word.startswith("-")):
         assert re.search(rf"(^|\s|,){option}\b", known), f"{option} is not an option of {name} {subcommand}"
@@ -91,6 +95,21 @@ def test_the_device_environment_works_without_tensorflow(samples: list[Path]) ->
             f"error [missing_extra]: `{name}` needs TensorFlow, which is not installed.",
             "  hint: pip install 'oct-edge[train]'",
         ]
+
+
+def test_the_training_page_shows_how_dme_is_found_by_picture_size(oct2017: Path, tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        ROOT / "benchmarks" / "robustness.py",
+        "--data",
+        oct2017,
+        "--sizes",
+        ROOT / "docs/crossval",
+    ]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    of_dme = [line for line in done.stdout.splitlines() if line.startswith("DME") or "," not in line]
+    shown = "\n".join(line for line in of_dme if not line.startswith("sensitivity"))
+    assert shown in (ROOT / "docs" / "training.md").read_text()
 
 
 def test_the_training_page_shows_the_cross_validations_that_are_kept(run_command: Command) -> None:

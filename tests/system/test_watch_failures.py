@@ -3,7 +3,9 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from io import BytesIO
@@ -101,12 +103,52 @@ def test_it_ends_with_69_on_a_full_disk_and_leaves_no_partial_file(daemon: Any, 
     assert "Meier" not in daemon.log()
 
 
-def test_a_failing_sync_is_never_acknowledged(daemon: Any, samples: list[Path]) -> None:
+@pytest.mark.parametrize(
+    ("step", "error"),
+    [("fdatasync:when=8", "EIO"), ("fdatasync:when=9", "EIO"), ("fdatasync:when=9", "ENOSPC"), ("fsync:when=1", "EIO")],
+)
+def test_a_failing_sync_of_ledger_or_file_is_never_acknowledged_and_repaired_by_a_restart(
+    daemon: Any, samples: list[Path], step: str, error: str
+) -> None:
     shutil.copy(samples[0], daemon.inbox)
-    fail = ("-e", "trace=fsync", "-e", "inject=fsync:error=EIO:when=1")
+    call, when = step.split(":")
+    fail = ("-e", "trace=fsync,fdatasync", "-e", f"inject={call}:error={error}:{when}")
     assert daemon.once(under=daemon.under_strace(*fail), stable=0) == 69
     assert daemon.printed() == []
     assert list(daemon.output.iterdir()) == []
+    assert daemon.once(stable=0) == 0
+    assert daemon.answers(daemon.stored(), [samples[0].read_bytes()])
+    assert list(daemon.states().values()) == ["classified"]
+
+
+def test_it_ends_with_69_when_the_disk_of_the_ledger_is_full_and_goes_on_when_it_is_not(
+    daemon: Any, samples: list[Path]
+) -> None:
+    daemon.state.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(daemon.state)]
+    if os.geteuid() or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("needs root and the right to mount a tmpfs")
+    try:
+        daemon.put([path.read_bytes() + bytes(i) for path in samples for i in range(20)])
+        assert daemon.once(stable=0) == 69
+        told = len(daemon.printed())
+        assert "[output_unavailable]" in daemon.log()
+        assert told < 160
+        subprocess.run(["mount", "-o", "remount,size=8m", str(daemon.state)], check=True)
+        assert daemon.once(stable=0) == 0
+        assert len(daemon.stored()) == 160
+        assert set(daemon.states().values()) == {"classified"}
+    finally:
+        subprocess.run(["umount", str(daemon.state)], check=True)
+
+
+def test_two_daemons_never_share_a_ledger(daemon: Any) -> None:
+    daemon.start()
+    command = ["oct-edge", "watch", daemon.inbox, "--output", daemon.folder / "other", "--state", daemon.state]
+    second = subprocess.run([Path(sys.executable).parent / command[0], *command[1:]], capture_output=True, text=True)
+    assert second.returncode == 78
+    assert "another process keeps its ledger there" in second.stderr
+    assert daemon.end(signal.SIGTERM) == 0
 
 
 def test_a_model_that_misses_its_golden_answers_takes_no_scan(daemon: Any, samples: list[Path]) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -75,7 +76,28 @@ def test_kills_at_random_moments_lose_nothing_and_answer_nothing_twice(daemon: A
         copy.join()
     assert daemon.once() == 0
     assert daemon.answers(daemon.stored(), contents)
+    assert set(daemon.states().values()) == {"classified"}
     assert {path.read_bytes() for path in daemon.inbox.iterdir()} == set(contents)
+
+
+@pytest.mark.nightly
+def test_two_hundred_kills_lose_nothing_and_answer_nothing_twice(daemon: Any, distinct: Distinct) -> None:
+    """Scans come all the time, so that kills fall into every step; what was told before a kill is kept after it."""
+    chance = random.Random(3)
+    contents = distinct(400)
+    told: dict[str, dict] = {}
+    for cycle in range(200):
+        for i in (2 * cycle, 2 * cycle + 1):
+            (daemon.inbox / f"{i}.jpeg").write_bytes(contents[i])
+        daemon.start(stable=0)
+        time.sleep(chance.uniform(0, 1))
+        daemon.end(signal.SIGKILL)
+        told |= {result["source"]["sha256"]: result for result in daemon.printed()}
+    assert daemon.once(stable=0) == 0
+    assert daemon.answers(daemon.stored(), contents)
+    assert set(daemon.states().values()) == {"classified"}
+    assert all(result in daemon.stored() for result in told.values())
+    assert len(told) > 100
 
 
 def test_a_restart_answers_nothing_twice_and_a_new_scan_still(daemon: Any, distinct: Distinct) -> None:
@@ -87,20 +109,31 @@ def test_a_restart_answers_nothing_twice_and_a_new_scan_still(daemon: Any, disti
     assert daemon.answers(daemon.stored(), new)
 
 
-@pytest.mark.parametrize("step", ["fsync:when=3", "rename:when=2", "fsync:when=4"])
-def test_a_kill_at_any_step_of_writing_a_result_is_repaired_by_a_restart(
+# 1 to 7 make the ledger, then come pending scans, their results, the mark that these are files, and its closing.
+_QUICK = {"fdatasync": (2, 8, 9, 10), "fsync": (1, 4), "rename": (2,)}
+_NIGHTLY = {"fdatasync": (1, 3, 4, 5, 6, 7, 11, 12), "fsync": (2, 3), "rename": (1, 3)}
+STEPS = [f"{call}:when={n}" for call, numbers in _QUICK.items() for n in numbers]
+STEPS += [
+    pytest.param(f"{call}:when={n}", marks=pytest.mark.nightly) for call, numbers in _NIGHTLY.items() for n in numbers
+]
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_kill_at_any_step_of_making_results_durable_is_repaired_by_a_restart(
     daemon: Any, distinct: Distinct, step: str
 ) -> None:
     contents = distinct(3)
     daemon.put(contents)
-    kill = ("-e", "trace=fsync,rename", "-e", f"inject={step}:signal=SIGKILL")
+    kill = ("-e", "trace=fsync,fdatasync,rename", "-e", f"inject={step}:signal=SIGKILL")
     assert daemon.once(under=daemon.under_strace(*kill), stable=0) == -signal.SIGKILL
-    assert daemon.answers(daemon.printed(), contents[:1])
+    told = daemon.printed()
     assert daemon.once(stable=0) == 0
     assert daemon.answers(daemon.stored(), contents)
+    assert all(result in daemon.stored() for result in told)
+    assert list(daemon.states().values()) == ["classified"] * 3
 
 
-def test_a_result_is_printed_only_when_file_and_folder_are_on_the_disk(daemon: Any, distinct: Distinct) -> None:
+def test_a_result_is_printed_only_when_commit_file_and_folder_are_on_the_disk(daemon: Any, distinct: Distinct) -> None:
     daemon.put(distinct(1))
     calls = ("-e", "trace=fsync,fdatasync,rename,renameat,renameat2,write")
     assert daemon.once(under=daemon.under_strace(*calls), stable=0) == 0
@@ -111,6 +144,8 @@ def test_a_result_is_printed_only_when_file_and_folder_are_on_the_disk(daemon: A
         trace.index(f"<{daemon.output}>) = 0"),
         trace.index('"{\\"schema\\"', trace.index(" write(1<")),
     )
+    commits = [found.start() for found in re.finditer(r" fdatasync\(\d+<\S+-wal>\) = 0", trace)]
+    assert len([commit for commit in commits if commit < sync_file]) == 4  # empty, made, pending, classified
     assert sync_file < trace.index(".partial>) = 0") < rename < sync_folder < line
 
 

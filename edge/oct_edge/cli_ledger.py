@@ -1,0 +1,113 @@
+"""`oct-edge results | status | audit`: thin commands that ask the ledger and print."""
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import typer
+
+from oct_edge.console import say
+from oct_edge.labels import DISCLAIMER, LABELS, Group
+from oct_edge.ledger.schema import STATES
+
+STATE = Path("/var/lib/oct-edge/state")
+
+audit = typer.Typer(
+    help="Verify and export the history of everything that was seen and answered.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+def _moment(text: str | None) -> str | None:
+    """The beginning of a time such as 2026-11-23T10:11:12Z, at least its year."""
+    if text is not None and not re.fullmatch(r"\d{4}(-\d\d(-\d\d(T\d\d(:\d\d(:\d\dZ?)?)?)?)?)?", text):
+        raise typer.BadParameter(f"{text!r} is not the beginning of a time such as 2026-11-23T10:11:12Z.")
+    return text
+
+
+def _one_of(*known: str) -> Any:
+    """An option that takes one of these values."""
+
+    def check(text: str | None) -> str | None:
+        if text is not None and text not in known:
+            raise typer.BadParameter(f"{text!r} is none of {', '.join(known)}.")
+        return text
+
+    return typer.Option(callback=check, metavar="|".join(known))
+
+
+StateOption = Annotated[
+    Path,
+    typer.Option("--state", metavar="DIR", envvar="OCT_EDGE_STATE", help="Where the ledger is kept.", readable=False),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="For machines.")]
+
+
+def results(
+    state: StateOption = STATE,
+    since: Annotated[
+        str | None, typer.Option(callback=_moment, metavar="TIME", help="Seen then or later, UTC.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(callback=_moment, metavar="TIME", help="Seen then or before; a day is a whole one.")
+    ] = None,
+    status: Annotated[str | None, _one_of(*STATES)] = None,
+    label: Annotated[str | None, _one_of(*LABELS)] = None,
+    referral: Annotated[str | None, _one_of(*get_args(Group))] = None,
+    name: Annotated[str | None, typer.Option(metavar="GLOB", help="What the file was called.")] = None,
+    as_json: JsonOption = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="For spreadsheets.")] = False,
+) -> None:
+    """What was seen and answered: one line for each name that a content was met under."""
+    from oct_edge.ledger.present import csv_lines, json_lines, rows
+    from oct_edge.ledger.reader import Query, reading
+
+    shown = json_lines if as_json else csv_lines if as_csv else rows
+    with reading(state) as reader:
+        for line in shown(reader.sightings(Query(since, until, status, label, referral, name))):
+            say(line)
+    if shown is rows:
+        print(DISCLAIMER, file=sys.stderr)
+
+
+def status(state: StateOption = STATE, as_json: JsonOption = False) -> None:
+    """Whether somebody watches, what is waiting, and what was answered."""
+    from oct_edge.ledger.present import status_lines
+    from oct_edge.ledger.reader import reading
+
+    with reading(state) as reader:
+        found = reader.status()
+    for line in [json.dumps(found)] if as_json else status_lines(found):
+        say(line)
+
+
+@audit.command()
+def verify(
+    state: StateOption = STATE,
+    expect: Annotated[
+        str | None, typer.Option(metavar="DIGEST", help="That of an event, noted before; it has to be there still.")
+    ] = None,
+) -> None:
+    """Verify the chain of events from the first to the last, and print the digest of the last.
+
+    Exits 78 and names the first event that does not fit.
+    """
+    from oct_edge.ledger.reader import reading
+
+    with reading(state) as reader:
+        head = reader.verify(expect)
+    say(f"{head.seq} events, the last is {head.hash}")
+
+
+@audit.command()
+def export(state: StateOption = STATE) -> None:
+    """Print every event as one JSON object a line, in the order they were written down."""
+    from oct_edge.ledger.chain import COLUMNS
+    from oct_edge.ledger.reader import reading
+
+    with reading(state) as reader:
+        for row in reader.events():
+            say(json.dumps(dict(zip(COLUMNS, row, strict=True))))

@@ -1,0 +1,86 @@
+"""What the ledger knows, for people, for spreadsheets and for programs."""
+
+import csv
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from io import StringIO
+from typing import Any
+
+from oct_edge.labels import LABELS
+from oct_edge.ledger.reader import Sighting
+from oct_edge.table import printable
+
+_COLUMNS = "{seen:<20}  {name:<{width}}  {label:<10}  {p:>5}  {group:<12}  {note}"
+_WIDEST = 44
+_CSV = (
+    *("seen", "name", "sha256", "state", "superseded_by", "label", *(f"p_{label}" for label in LABELS)),
+    *("referral", "p_urgent", "reason", "model"),
+)
+
+
+def rows(sightings: Iterable[Sighting]) -> Iterator[str]:
+    """Aligned lines."""
+    found = list(sightings)
+    width = min(_WIDEST, max((len(printable(sighting.name)) for sighting in found), default=4))
+    header = {"seen": "seen", "name": "scan", "label": "label", "p": "p", "group": "referral", "note": ""}
+    yield _COLUMNS.format(**header, width=width).rstrip()
+    for sighting in found:
+        yield _COLUMNS.format(**_cells(sighting), width=width).rstrip()
+
+
+def json_lines(sightings: Iterable[Sighting]) -> Iterator[str]:
+    for sighting in sightings:
+        yield json.dumps(asdict(sighting))
+
+
+def csv_lines(sightings: Iterable[Sighting]) -> Iterator[str]:
+    yield ",".join(_CSV)
+    for sighting in sightings:
+        line = StringIO()
+        csv.DictWriter(line, _CSV, lineterminator="").writerow(_record(sighting))
+        yield line.getvalue()
+
+
+def status_lines(status: dict[str, Any]) -> Iterator[str]:
+    watched = f"process {status['watched_by']}" if status["watched_by"] else "nobody"
+    yield f"ledger       {status['ledger']}"
+    yield f"watched by   {watched}"
+    yield f"last answer  {status['last_answer'] or '-'}"
+    for title in ("states", "classes", "referrals"):
+        counts = ", ".join(f"{count} {name}" for name, count in status[title].items())
+        yield f"{title:<11}  {counts or '-'}"
+    yield f"events       {status['events']}, the last is {status['head']}"
+
+
+def _cells(sighting: Sighting) -> dict[str, str]:
+    name = printable(sighting.name)
+    record = _record(sighting)
+    label = record["label"]
+    notes = [record["reason"], "superseded" if sighting.superseded_by else None]
+    return {
+        "seen": sighting.seen,
+        "name": name if len(name) <= _WIDEST else f"{name[: _WIDEST - 1]}…",
+        "label": label or sighting.state,
+        "p": f"{record[f'p_{label}']:.2f}" if label else "-",
+        "group": record["referral"] or "-",
+        "note": ", ".join(note for note in notes if note),
+    }
+
+
+def _record(sighting: Sighting) -> dict[str, Any]:
+    result = sighting.result or {}
+    referral, reasons = result.get("referral") or {}, result.get("reasons") or [{}]
+    return {
+        "seen": sighting.seen,
+        "name": sighting.name,
+        "sha256": sighting.sha256,
+        "state": sighting.state,
+        "superseded_by": sighting.superseded_by,
+        "label": result.get("label"),
+        **{f"p_{label}": p for label, p in (result.get("probabilities") or {}).items()},
+        "referral": referral.get("group"),
+        "p_urgent": referral.get("p_urgent"),
+        "reason": reasons[0].get("code"),
+        "model": (result.get("model") or {}).get("sha256"),
+    }

@@ -1,0 +1,85 @@
+"""The program that decodes and grades: `python -m oct_edge.worker.child MODEL RUNTIME THREADS PARENT READER WRITER`.
+
+It says that it is ready only when the model has given its golden answers, and how long one of them takes. Then it
+answers one scan after the other until its parent closes the pipe. It never outlives the parent, leaves signals for the
+end to it, and is the one to be killed where memory runs out.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from types import TracebackType
+
+from oct_edge.classifier import Classifier
+from oct_edge.errors import OctEdgeError
+from oct_edge.preprocess import expand
+from oct_edge.worker.channel import Channel
+
+_PR_SET_PDEATHSIG = 1
+_EXPENDABLE = "500"  # of 1000, for the kernel's choice of whom to kill
+_TIMED = 3
+
+
+def main(model: str, runtime: str, threads: str, parent: str, reader: str, writer: str) -> int:
+    _belong_to(int(parent))
+    sys.excepthook = _say_where
+    channel = Channel(int(reader), int(writer))
+    try:
+        _serve(channel, model, runtime, int(threads) or None)
+    except OctEdgeError as error:
+        channel.send({"error": error.code, "message": error.message, "hint": error.hint})
+        channel.flush()
+        return error.exit_code
+    except EOFError:
+        pass
+    return 0
+
+
+def _serve(channel: Channel, model: str, runtime: str, threads: int | None) -> None:
+    classifier = Classifier.open(model, runtime, threads)
+    classifier.self_test()
+    channel.send({"ready": asdict(classifier.identity), "seconds": _seconds_an_invoke(classifier)})
+    while True:
+        channel.flush()
+        frame = channel.receive()
+        result = classifier.classify_bytes(frame.data, frame.header["name"])
+        channel.send({"result": result.to_json()})
+
+
+def _seconds_an_invoke(classifier: Classifier) -> float:
+    tensor = expand(classifier.bundle.golden[0].grey)
+    times = []
+    for _ in range(_TIMED):
+        start = perf_counter()
+        classifier.runtime.invoke(tensor)
+        times.append(perf_counter() - start)
+    return median(times)
+
+
+def _belong_to(parent: int) -> None:
+    """End with the parent, also in the middle of a hang; leave SIGTERM and SIGINT, which everyone gets, to it."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit(0)  # it was gone before it could be watched
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(_EXPENDABLE)
+
+
+def _say_where(kind: type[BaseException], _: BaseException, trace: TracebackType | None) -> None:
+    """One line without the exception's text, in which a scan's name may stand."""
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "?"
+    print(f"the worker failed with {kind.__name__} in {place}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

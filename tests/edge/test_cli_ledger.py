@@ -1,0 +1,78 @@
+"""`oct-edge results | status | audit` as people and machines meet them."""
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+from typer.testing import Result as Done
+
+from oct_edge.cli import app
+from oct_edge.errors import ChainBroken
+from oct_edge.labels import DISCLAIMER
+from oct_edge.ledger.chain import Event
+from oct_edge.ledger.store import LEDGER, Ledger
+from oct_edge.result import ModelIdentity, Result, Source
+
+
+def oct_edge(*arguments: object) -> Done:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    ledger = Ledger(tmp_path)
+    model = ModelIdentity("plain", "m" * 64, "none")
+    with ledger.batch() as batch:
+        for i in range(3):
+            batch.sighted(f"{i:064}", f"{i}.jpeg")
+            batch.taken(f"{i:064}", model.sha256, f"{i}.jpeg")
+        batch.answered(Result("2026-11-23T10:11:12Z", Source("0.jpeg", f"{0:064}"), "rejected", model))
+    ledger.close()
+    return tmp_path
+
+
+def test_results_are_a_table_for_people_with_the_disclaimer_beside_it(state: Path) -> None:
+    done = oct_edge("results", "--state", state)
+    assert [line.split()[1:3] for line in done.stdout.splitlines()[1:]] == [
+        ["0.jpeg", "rejected"],
+        ["1.jpeg", "pending"],
+        ["2.jpeg", "pending"],
+    ]
+    assert DISCLAIMER in done.stderr
+
+
+def test_results_for_machines_are_what_was_asked_for_and_nothing_else(state: Path) -> None:
+    lines = oct_edge("results", "--state", state, "--status", "pending", "--json").output.splitlines()
+    assert [json.loads(line)["name"] for line in lines] == ["1.jpeg", "2.jpeg"]
+    assert len(oct_edge("results", "--state", state, "--name", "2*", "--csv").output.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--since", "yesterday"], ["--label", "cnv"], ["--referral", "soon"], ["--status", "done"]]
+)
+def test_a_question_that_nothing_can_answer_is_a_usage_error(state: Path, arguments: list[str]) -> None:
+    assert oct_edge("results", "--state", state, *arguments).exit_code == 2
+
+
+def test_the_status_says_what_is_waiting(state: Path) -> None:
+    assert json.loads(oct_edge("status", "--state", state, "--json").output)["states"] == {"pending": 2, "rejected": 1}
+    assert "2 pending, 1 rejected" in oct_edge("status", "--state", state).output
+
+
+def test_the_history_that_is_exported_is_the_one_that_is_verified(state: Path) -> None:
+    events = [json.loads(line) for line in oct_edge("audit", "export", "--state", state).output.splitlines()]
+    digests = [event.pop("hash") for event in events]
+    assert [Event(**event).hash for event in events] == digests
+    assert f"{len(events)} events, the last is {digests[-1]}" in oct_edge("audit", "verify", "--state", state).output
+    assert oct_edge("audit", "verify", "--state", state, "--expect", digests[0]).exit_code == 0
+
+
+def test_a_row_that_was_edited_is_named(state: Path) -> None:
+    connection = sqlite3.connect(state / LEDGER)
+    connection.executescript("DROP TRIGGER events_are_not_changed; UPDATE events SET name = 'x' WHERE seq = 4")
+    connection.close()
+    done = oct_edge("audit", "verify", "--state", state)
+    assert isinstance(done.exception, ChainBroken)
+    assert "event 4 was altered" in done.exception.message
