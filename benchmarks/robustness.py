@@ -1,12 +1,15 @@
 """How does accuracy hold when the same retina is narrower, cropped, tilted, darker, noisier, blurred or written again?
 
     python benchmarks/robustness.py runs/compact --data data [--model compact-int8.tflite] [--split val]
+    python benchmarks/robustness.py --data data --sizes crossval
 
-answers every scan of the split as it is and after each perturbation of `oct_trainer.perturb`, with the network of the
-run, or with `--model` by the file that was made of it, through the device's runtime and without TensorFlow. `--sizes`
-adds the sensitivity by picture size from the folds of a cross-validation, which has more scans of each. Registration's
-white borders are changed with the rest, and what a change leaves of them need not be white any more; with
-`--no-borders` they are black before, so that what is measured is the retina. Prints a table and writes
+The first answers every scan of the split as it is and after each perturbation of `oct_trainer.perturb`, with the
+network of the run, or with `--model` by the file that was made of it, through the device's runtime and without
+TensorFlow. Registration's white borders are changed with the rest, and what a change leaves of them need not be white
+any more; with `--no-borders` they are black before, so that what is measured is the retina.
+
+The second takes the sensitivity by picture size from the folds of a cross-validation, which has more scans of each,
+and says how far that on one size is from that on all. Both can be asked for at once. Prints tables and writes
 `robustness.json` into the current folder.
 """
 
@@ -21,7 +24,7 @@ import numpy as np
 from PIL import Image
 
 from oct_edge.bundle import open_bundle
-from oct_edge.errors import OctEdgeError, RunError
+from oct_edge.errors import DataSetError, OctEdgeError, RunError
 from oct_edge.preprocess import expand, without_borders
 from oct_edge.runtime import open_runtime
 from oct_edge.scan import read_scan
@@ -82,24 +85,32 @@ def sizes_of_folds(folder: Path, data: Path) -> dict[str, list[dict[str, object]
 
 
 def _shape(path: Path) -> tuple[int, int]:
-    with Image.open(path) as image:
-        return image.height, image.width
+    try:
+        with Image.open(path) as image:
+            return image.height, image.width
+    except OSError as error:
+        raise DataSetError(
+            f"{path}: cannot be opened ({error.strerror or error}).", hint="Name the data of the cross-validation."
+        ) from error
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path, help="the folder of a finished run")
-    parser.add_argument("--data", type=Path, required=True, help="that of the run")
+    parser.add_argument("run", type=Path, nargs="?", help="the folder of a finished run")
+    parser.add_argument("--data", type=Path, required=True, help="that of the run or the cross-validation")
     parser.add_argument("--model", help="a .tflite file of the run, or a bundled model's name")
     parser.add_argument("--split", choices=[*SPLITS, "all"], default="val")
     parser.add_argument("--only", nargs="+", metavar="GROUP", choices=sorted({p.group for p in PERTURBATIONS}))
     parser.add_argument("--no-borders", action="store_true", help="make white borders black before any change")
     parser.add_argument("--sizes", type=Path, metavar="CROSSVAL", help="the --out of `oct-train crossval`")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if not options.run and not options.sizes:
+        parser.error("name a RUN, or a cross-validation with --sizes")
+    return options
 
 
-def main() -> None:
-    options = _options()
+def study_run(options: argparse.Namespace) -> dict[str, object]:
+    """Prints and returns what changes of the picture cost the run that was named."""
     run = read_finished_run(options.run)
     chosen = select(options.data, run, options.split)
     for warning in chosen.warnings():
@@ -108,18 +119,22 @@ def main() -> None:
     asked = [p for p in PERTURBATIONS if not options.only or p.group in options.only]
     found = study(chosen, answer, asked, borders=not options.no_borders)
     print("\n".join(rows(found)))
-    folds = sizes_of_folds(options.sizes, options.data) if options.sizes else {}
-    for name, sizes in folds.items():
-        print("\n".join([name, *size_rows(sizes)]))
-    record = {
+    return {
         "network": run.network,
         "model": options.model,
         "split": chosen.split,
         "borders": not options.no_borders,
         **found,
-        "sizes_of_folds": folds,
     }
-    Path("robustness.json").write_text(json.dumps(record, indent=1) + "\n")
+
+
+def main() -> None:
+    options = _options()
+    found = study_run(options) if options.run else {}
+    folds = sizes_of_folds(options.sizes, options.data) if options.sizes else {}
+    for name, sizes in folds.items():
+        print("\n".join([name, *size_rows(sizes)]))
+    Path("robustness.json").write_text(json.dumps({**found, "sizes_of_folds": folds}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Augmentation moves a scan the way an eye or a scanner would, and no further."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -84,3 +86,21 @@ def test_rewriting_as_jpeg_keeps_the_picture_and_loses_its_detail(ramp: np.ndarr
     kept = augment(noise, STILL, seed=(0, 9)).numpy()
     assert not np.array_equal(written, kept)
     np.testing.assert_allclose(written.mean((1, 2, 3)), kept.mean((1, 2, 3)), atol=2)
+
+
+def test_tone_moves_the_black_level_and_bends_the_scale(ramp: np.ndarray) -> None:
+    flat = np.repeat(np.array([0, 64, 128, 255], np.uint8)[None, None, :], 4, axis=1)
+    many = np.repeat(flat, 200, axis=0)
+    bent = augment(many, replace(STILL, gamma=0.5), seed=(0, 6)).numpy()[:, 0, :, 0]
+    bent = np.sort(bent, axis=1)  # the mirror goes along
+    assert np.allclose(bent[:, [0, 3]], [0, 255], atol=1e-3), "black and white stay where they are"
+    exponents = np.log(bent[:, 2] / 255) / np.log(128 / 255)
+    assert np.allclose(exponents, np.log(bent[:, 1] / 255) / np.log(64 / 255), atol=1e-4)
+    assert np.exp(-0.5) <= exponents.min() < 0.7 < 1.4 < exponents.max() <= np.exp(0.5)
+
+    moved = np.sort(augment(many, replace(STILL, black=0.1), seed=(0, 7)).numpy()[:, 0, :, 0], axis=1)
+    steps = moved[:, 1] - 64
+    assert np.allclose(moved[:, 2] - 128, steps, atol=1e-3), "every grey by as much"
+    assert -25.5 <= steps.min() < -20 < 20 < steps.max() <= 25.5
+    assert moved.min() == 0
+    assert moved.max() == 255, "clipped at both ends, as in a file"

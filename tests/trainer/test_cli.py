@@ -24,6 +24,12 @@ def test_a_folder_that_cannot_be_written_is_said_at_once(
         assert len(done.stderr.splitlines()) == 2
 
 
+def test_the_list_of_commands_cuts_no_sentence_short(run_command: Command) -> None:
+    _, commands = run_command("oct-train", "--help").stdout.split("Commands:")
+    assert "crossval" in commands
+    assert "..." not in commands
+
+
 @pytest.mark.parametrize("seed", [-1, 2**32])
 @pytest.mark.parametrize("command", [("compact", "--data", "data"), ("phantoms", "--count", "12")])
 def test_a_seed_that_numpy_does_not_take_is_refused(

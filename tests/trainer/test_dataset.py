@@ -282,6 +282,19 @@ def test_the_bundled_models_split_of_the_real_scans_is_drawn_again(oct2017: Path
     assert write_split(samples, digests, oct2017, tmp_path / "split.csv") == BUNDLED_SPLIT
 
 
+def test_patients_who_share_a_picture_are_validated_or_trained_on_together(tmp_path: Path) -> None:
+    write_dataset(tmp_path, 64, seed=5)
+    scans = sorted((tmp_path / "train" / "CNV").iterdir())
+    one, other = (path.name.split("-")[1] for path in (scans[0], scans[-1]))
+
+    def sides(seed: int) -> set[str]:
+        return {s.split for s in read_dataset(tmp_path, seed=seed).samples if s.patient in (one, other)}
+
+    assert any(len(sides(seed)) == 2 for seed in range(8)), "one of these draws would part them"
+    shutil.copy(scans[0], scans[0].with_name(f"CNV-{other}-77.jpeg"))
+    assert all(len(sides(seed)) == 1 for seed in range(8))
+
+
 def test_the_real_scans_split_by_patient(oct2017: Path) -> None:
     data = read_dataset(oct2017)
     assert len(data.samples) == 1016

@@ -1,6 +1,7 @@
 """Folds part the patients, evenly in every class, and the same way for the same scans."""
 
 import random
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -101,6 +102,32 @@ def test_a_patient_of_two_classes_counts_for_the_rarer_one() -> None:
     )
     for part in folds(data):
         assert class_counts(part.split("val")) == {"CNV": 26, "DME": 8, "DRUSEN": 2, "NORMAL": 8}
+
+
+def sides(root: Path, *patients: str) -> set[tuple[int, ...]]:
+    """In which folds the scans of these patients are validated: one tuple, where they stay together."""
+    parts = folds(read_dataset(root))
+    held_out = [{s.patient for s in part.split("val")} for part in parts]
+    return {tuple(n for n, there in enumerate(held_out) if patient in there) for patient in patients}
+
+
+def test_patients_who_share_a_picture_stay_together(root: Path) -> None:
+    """The first has a scan of the second, and the second, in another class, one of the third: three are one person."""
+    cnv, dme = (sorted((root / "train" / name).iterdir()) for name in ("CNV", "DME"))
+    first, second, third = (path.name.split("-")[1] for path in (cnv[0], cnv[-1], dme[-1]))
+    assert len(sides(root, first, second, third)) > 1
+    shutil.copy(cnv[-1], root / "train" / "CNV" / f"CNV-{first}-77.jpeg")
+    shutil.copy(dme[-1], root / "train" / "DME" / f"DME-{second}-77.jpeg")
+    assert len(sides(root, first, second, third)) == 1
+    assert {s.patient for s in folds(read_dataset(root))[0].samples} >= {first, second, third}, "names are kept"
+
+
+def test_a_class_that_only_inseparable_patients_have_cannot_be_parted(root: Path) -> None:
+    of_class = sorted((root / "train" / "DRUSEN").iterdir())
+    for n, patient in enumerate({path.name.split("-")[1] for path in of_class}):
+        shutil.copy(of_class[0], root / "train" / "DRUSEN" / f"DRUSEN-{patient}-{77 + n}.jpeg")
+    with pytest.raises(DataSetError, match="left DRUSEN without scans to train on or to validate with"):
+        folds(read_dataset(root), 2)
 
 
 def test_a_class_of_too_few_patients_is_named() -> None:

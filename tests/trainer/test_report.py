@@ -165,6 +165,15 @@ def test_a_run_without_test_scans_is_shown_by_its_validation(runs: Path) -> None
     assert "There were no test scans" in report(runs)
 
 
+def test_a_folder_that_is_none_and_one_full_of_other_things_are_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"nowhere: no finished run; there is no such folder\.$"):
+        write_report(tmp_path / "nowhere", tmp_path / "report.html")
+    for n in range(10):
+        (tmp_path / f"scans{n}").mkdir()
+    with pytest.raises(RunError, match=r"scans0: .*metrics\.json: No such file or directory.*; and 2 more\.$"):
+        write_report(tmp_path, tmp_path / "report.html")
+
+
 @pytest.mark.parametrize("prepare", [lambda runs: None, lambda runs: (runs / "x").mkdir(parents=True)])
 def test_without_a_finished_run_there_is_no_page(tmp_path: Path, prepare: Callable[[Path], None]) -> None:
     prepare(tmp_path / "runs")

@@ -5,7 +5,7 @@ import warnings
 
 import pytest
 
-from oct_trainer.terminal import silenced
+from oct_edge.quiet import silenced
 
 
 def test_nothing_from_inside_is_heard_and_everything_after(capfd: pytest.CaptureFixture[str]) -> None:

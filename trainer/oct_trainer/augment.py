@@ -1,4 +1,4 @@
-"""Augmentation that the physics of OCT allows: mirror, tilt, shift, zoom, gain, speckle, JPEG; never upside down.
+"""Augmentation that the physics of OCT allows: mirror, tilt, shift, zoom, tone, speckle, JPEG; never upside down.
 
 All geometry is one affine resampling a picture. Everything is drawn for each picture apart, and is a function of the
 seed given with the batch alone, so that a training which goes on after an interruption sees the pictures it would have.
@@ -16,9 +16,11 @@ class Augmentation:
     """How far each parameter may go, uniformly to both sides.
 
     `rotation` in degrees, `shift` and `zoom` as shares of the picture, `aspect` the share by which width and height are
-    scaled against each other, `gain` the share by which brightness varies, `speckle` the largest standard deviation of
-    the multiplicative noise, `jpeg` the lowest quality at which the picture is written again (100: as it is). `fill` is
-    what comes in from outside: the nearest pixel, as in the article, or black, as preprocessing leaves a border.
+    scaled against each other, `gain` the share by which brightness varies, `gamma` the logarithm of the exponent that
+    grey values, as shares of white, are raised to, `black` the share of white by which the black level rises or sinks,
+    `speckle` the largest standard deviation of the multiplicative noise, `jpeg` the lowest quality at which the picture
+    is written again (100: as it is). `fill` is what comes in from outside: the nearest pixel, as in the article, or
+    black, as preprocessing leaves a border.
     """
 
     rotation: float
@@ -26,6 +28,8 @@ class Augmentation:
     zoom: float = 0.0
     aspect: float = 0.0
     gain: float = 0.0
+    gamma: float = 0.0
+    black: float = 0.0
     speckle: float = 0.0
     jpeg: int = 100
     fill: Literal["nearest", "black"] = "nearest"
@@ -59,6 +63,8 @@ def augment(grey: Any, augmentation: Augmentation, seed: Any) -> Any:
     x = _moved(tf.cast(x, tf.float32), augmentation, draws)
     if augmentation.gain or augmentation.speckle:
         x = _shone_upon(x, augmentation, draws)
+    if augmentation.gamma or augmentation.black:
+        x = _toned(x, augmentation, draws)
     return x
 
 
@@ -109,3 +115,11 @@ def _shone_upon(x: Any, augmentation: Augmentation, draws: _Draws) -> Any:
     gain = 1 + draws.uniform(each) * augmentation.gain
     noise = draws.normal(tf.shape(x)) * tf.abs(draws.uniform(each)) * augmentation.speckle
     return tf.clip_by_value(x * gain * (1 + noise), 0.0, 255.0)
+
+
+def _toned(x: Any, augmentation: Augmentation, draws: _Draws) -> Any:
+    """What the export does to grey values after the scanner: last, since no speckle is added to a picture on disk."""
+    each = tf.stack([tf.shape(x)[0], 1, 1, 1])
+    gamma = tf.exp(draws.uniform(each) * augmentation.gamma)
+    black = draws.uniform(each) * augmentation.black * 255
+    return tf.clip_by_value(255 * (x / 255) ** gamma + black, 0.0, 255.0)

@@ -4,7 +4,7 @@ Whatever the layout (see `layout`), `test` is taken as it is given. `train` and 
 validation is drawn anew by patient, because the published `val` folder of OCT2017 shares patients with `train`. A
 layout without splits is all pool. A patient of `test` who stands in the pool too, as in some copies of the data set, is
 a leak, and refused unless it is allowed. A patient's number is one person over all classes, since two eyes or two
-visits can differ in class.
+visits can differ in class. Patients who share the very bytes of a scan stay together (see `inseparable`).
 """
 
 import csv
@@ -13,13 +13,16 @@ import random
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from io import StringIO
 from pathlib import Path
 
 from PIL import Image
 
 from oct_edge.errors import DataSetError
 from oct_edge.labels import LABELS
-from oct_trainer.layout import POOL, read_layout
+from oct_trainer.content import digest_of
+from oct_trainer.inseparable import counted_as, inseparable
+from oct_trainer.layout import POOL, SPLITS, read_layout
 from oct_trainer.leaks import Leak, judge_leak
 from oct_trainer.phantom.dataset import COMMENT
 from oct_trainer.usable import require_usable
@@ -73,10 +76,11 @@ def read_dataset(
     leak = judge_leak(layout, allow=allow_leak)
     samples = [Sample(s.path, LABELS.index(s.label), s.patient or "", s.split) for s in layout.scans]
     pool = [s for s in samples if s.split in POOL]
-    held_out = _draw_patients(pool, val_fraction, seed, data)
+    whom = inseparable(pool)
+    held_out = _draw_patients(counted_as(pool, whom), val_fraction, seed, data)
     parts = (
-        [replace(s, split="train") for s in pool if s.patient not in held_out],
-        [replace(s, split="val") for s in pool if s.patient in held_out],
+        [replace(s, split="train") for s in pool if whom[s.patient] not in held_out],
+        [replace(s, split="val") for s in pool if whom[s.patient] in held_out],
         [s for s in samples if s.split == "test"],
     )
     kept = [s for part in parts for s in (part if limit is None else _limited(part, limit))]
@@ -85,12 +89,20 @@ def read_dataset(
 
 def write_split(samples: Iterable[Sample], sha256: Iterable[str], root: Path, path: Path) -> str:
     """Write the split as CSV and return the SHA-256 of it: the identity of this data, in this split."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(SPLIT_COLUMNS)
-        for sample, digest in zip(samples, sha256, strict=True):
-            rows.writerow((sample.name(root), LABELS[sample.label], sample.patient, sample.split, digest))
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    content = _split_csv(samples, sha256, root)
+    path.write_bytes(content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def split_digest(data: DataSet) -> str:
+    """What `write_split` would return for all scans of the data, found without decoding one."""
+    samples = in_order_of_splits(data.samples)
+    content = _split_csv(samples, [digest_of(sample.path) or "" for sample in samples], data.root)
+    return hashlib.sha256(content).hexdigest()
+
+
+def in_order_of_splits(samples: Iterable[Sample]) -> list[Sample]:
+    return sorted(samples, key=lambda sample: SPLITS.index(sample.split))
 
 
 def phantom_count(samples: Iterable[Sample]) -> int:
@@ -112,6 +124,15 @@ def rarest_classes(samples: Sequence[Sample]) -> dict[str, int]:
     for sample in samples:
         classes[sample.patient].add(sample.label)
     return {p: min(labels, key=lambda label: (counts[LABELS[label]], label)) for p, labels in classes.items()}
+
+
+def _split_csv(samples: Iterable[Sample], sha256: Iterable[str], root: Path) -> bytes:
+    file = StringIO(newline="")
+    rows = csv.writer(file, lineterminator="\n")
+    rows.writerow(SPLIT_COLUMNS)
+    for sample, digest in zip(samples, sha256, strict=True):
+        rows.writerow((sample.name(root), LABELS[sample.label], sample.patient, sample.split, digest))
+    return file.getvalue().encode()
 
 
 def _is_phantom(path: Path) -> bool:

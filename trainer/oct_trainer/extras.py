@@ -11,7 +11,7 @@ from oct_edge.errors import MissingExtra
 def require_tensorflow(command: str) -> None:
     """Import TensorFlow without its chat; raise `MissingExtra` where it is not installed."""
     require_installed("TensorFlow", command)
-    from oct_trainer.terminal import silenced
+    from oct_edge.quiet import silenced
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with silenced(2):

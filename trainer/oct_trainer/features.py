@@ -29,6 +29,7 @@ from oct_trainer.recipes import Recipe
 from oct_trainer.store import Rows, fetch
 from oct_trainer.stream import BATCH, batches, channels, on_host, steps_per_epoch, training_stream
 from oct_trainer.terminal import progress
+from oct_trainer.weights import weights_digest
 
 CACHE = ".features"  # in the folder of the runs
 SCHEMA = "oct-edge/features@1"
@@ -135,15 +136,12 @@ class Eyes:
 
 def _identity(base: keras.Model, recipe: Recipe) -> dict[str, Any]:
     """Everything besides scan and version that a feature depends on."""
-    weights = hashlib.sha256()
-    for weight in base.get_weights():
-        weights.update(f"{weight.shape}".encode() + weight.tobytes())
     return {
         "schema": SCHEMA,
         "preprocessing": PREPROCESSING,
         "network": base.name,
         "layer": base.layers[-1].name,
-        "weights": weights.hexdigest(),
+        "weights": weights_digest(base),
         "scaling": recipe.scaling,
         "shrink": recipe.shrink,
         "precision": base.dtype_policy.name,

@@ -11,7 +11,7 @@ import csv
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,30 +37,8 @@ from oct_trainer.recipes import Recipe
 from oct_trainer.run import SCHEMA
 from oct_trainer.run_folder import new_run
 from oct_trainer.stream import batches, steps_per_epoch, training_stream
-from oct_trainer.weights import apply_weights
-
-
-@dataclass(frozen=True)
-class Task:
-    """One training: `weights` as in `apply_weights`, folders for TensorBoard's logs and a frozen base's features."""
-
-    network: str
-    recipe: Recipe
-    weights: str
-    seed: int = 0
-    tensorboard: Path | None = None
-    cache: Path = Path(CACHE)
-
-    def settings(self, data: dict[str, Any], machine: Machine) -> dict[str, Any]:
-        """What has to be the same for an interrupted training to be gone on with."""
-        return {
-            "recipe": asdict(self.recipe),
-            "weights": self.weights,
-            "seed": self.seed,
-            "data": data["split_sha256"],
-            "preprocessing": PREPROCESSING,
-            "precision": machine.precision,
-        }
+from oct_trainer.task import SETTINGS, Task, is_done, settings_digest
+from oct_trainer.weights import apply_weights, weights_digest
 
 
 def train(
@@ -79,8 +57,9 @@ def train(
 ) -> Path:
     """Train and evaluate; returns the run folder.
 
-    `epochs` caps those of the recipe; `weights` is as in `apply_weights`; `restart` discards an unfinished training;
-    `cache` is where the features of a frozen base are kept, without it beside the run.
+    `epochs` caps those of the recipe; `weights` is as in `apply_weights`; `cache` is where the features of a frozen
+    base are kept, without it beside the run. A finished run of the same settings is kept, and stderr says so, unless
+    `restart` is given, which discards an unfinished training too.
 
     Raises:
         DataSetError, WeightsError, ConfigurationError: before any time is spent on training.
@@ -91,28 +70,29 @@ def train(
     task = Task(network, capped, weights, seed, tensorboard, cache or out / CACHE)
     with memory_guarded(recipe.batch):
         keras.utils.set_random_seed(seed)
-        parts = load_parts(data.samples)
         machine = machine or find_machine()
         machine.require_share(recipe.batch)
         with machine.building():
             model = _build(task)
             start = apply_weights(model, weights)
+        starting = weights_digest(model)
+        if not restart and is_done(task, data, out, starting, machine):
+            print(
+                f"{out / network}: finished with these settings before; kept, --restart trains again.", file=sys.stderr
+            )
+            return out / network
+        parts = load_parts(data.samples)
         with new_run(out, network, restart=restart) as run:
             described = _describe_data(data, parts, run)
+            settings = task.settings(described["split_sha256"], machine)
             with machine.building():
-                history = _fit(model, parts, task, task.settings(described, machine), run, machine)
+                history = _fit(model, parts, task, settings, run, machine)
             finished = _in_float32(model, task)
             finished.save(run / "model.keras")
             _write_history(history, run / "history.csv")
             record = {
-                "schema": SCHEMA,
-                "network": network,
-                "classes": list(LABELS),
-                "preprocessing": PREPROCESSING,
-                "recipe": asdict(task.recipe),
-                "seed": seed,
-                "weights": start,
-                "parameters": finished.count_params(),
+                **_describe_training(finished, task, start),
+                SETTINGS: settings_digest(settings, starting),
                 "data": described,
                 "metrics": _evaluate(finished, parts, run, data.root),
                 "software": {"tensorflow": tf.__version__, "keras": keras.__version__, "numpy": np.__version__},
@@ -205,6 +185,20 @@ def _evaluate(model: keras.Model, parts: dict[str, Pictures], run: Path, root: P
     held_out = {name: predict(model, part, root) for name, part in parts.items() if name != "train"}
     write_predictions(run / "predictions.csv", held_out)
     return measure(held_out)
+
+
+def _describe_training(model: keras.Model, task: Task, start: dict[str, Any]) -> dict[str, Any]:
+    """What `metrics.json` says of the network, and of all that decided its weights besides the data."""
+    return {
+        "schema": SCHEMA,
+        "network": task.network,
+        "classes": list(LABELS),
+        "preprocessing": PREPROCESSING,
+        "recipe": asdict(task.recipe),
+        "seed": task.seed,
+        "weights": start,
+        "parameters": model.count_params(),
+    }
 
 
 def _describe_data(data: DataSet, parts: dict[str, Pictures], run: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from oct_edge.errors import DataSetError
 from oct_edge.labels import LABELS
 from oct_trainer.dataset import DataSet, Sample, rarest_classes
+from oct_trainer.inseparable import counted_as, inseparable
 from oct_trainer.layout import POOL
 
 
@@ -14,8 +15,9 @@ def folds(data: DataSet, count: int = 5, seed: int = 0) -> tuple[DataSet, ...]:
     """`count` data sets over the scans of `train` and `val`, each with another part of the patients as `val`.
 
     None has a `test`. Each class's scans are spread evenly: the patients with most scans are placed first, each into
-    the part that has least of the class that the patient counts for. The parts depend on the scans and on `seed`, not
-    on the order of the scans. A leak that was allowed stays marked.
+    the part that has least of the class that the patient counts for. Patients who share the bytes of a scan go into one
+    part. The parts depend on the scans and on `seed`, not on the order of the scans. A leak that was allowed stays
+    marked.
 
     Raises:
         DataSetError: a class has not enough patients for every part.
@@ -24,10 +26,12 @@ def folds(data: DataSet, count: int = 5, seed: int = 0) -> tuple[DataSet, ...]:
     if count < 2:
         raise ValueError(f"{count} parts leave nothing to train on: ask for two or more")
     pool = sorted((s for s in data.samples if s.split in POOL), key=lambda s: s.path)
-    part_of = _part_patients(pool, count, seed)
-    _require_every_class(pool, part_of, count, data)
+    whom = inseparable(pool)
+    people = counted_as(pool, whom)
+    part_of = _part_patients(people, count, seed)
+    _require_every_class(people, part_of, count, data)
     return tuple(
-        replace(data, samples=tuple(_sided(s, part_of[s.patient] == part) for s in pool)) for part in range(count)
+        replace(data, samples=tuple(_sided(s, part_of[whom[s.patient]] == part) for s in pool)) for part in range(count)
     )
 
 

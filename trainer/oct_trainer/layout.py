@@ -16,7 +16,7 @@ from pathlib import Path
 
 from oct_edge.errors import DataSetError
 from oct_edge.labels import LABELS
-from oct_edge.scan import SUFFIXES
+from oct_edge.reading import SUFFIXES
 from oct_trainer.wording import few
 
 SPLITS = ("train", "val", "test")

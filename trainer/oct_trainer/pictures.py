@@ -7,8 +7,9 @@ import numpy as np
 
 from oct_edge.errors import DataSetError, ScanError
 from oct_edge.preprocess import SIZE, to_grey
-from oct_edge.scan import decode_scan, read_bytes
-from oct_trainer.dataset import Sample
+from oct_edge.reading import read_bytes
+from oct_edge.scan import decode_scan
+from oct_trainer.dataset import Sample, in_order_of_splits
 from oct_trainer.layout import SPLITS
 from oct_trainer.wording import few
 
@@ -33,10 +34,21 @@ class Pictures:
             self.samples[where], self.grey[where], self.labels[where], self.patients[where], self.sha256[where]
         )
 
+    def take(self, indices: Sequence[int] | np.ndarray) -> "Pictures":
+        """These, copied, in this order."""
+        chosen = [int(i) for i in indices]
+        return Pictures(
+            tuple(self.samples[i] for i in chosen),
+            self.grey[chosen],
+            self.labels[chosen],
+            self.patients[chosen],
+            tuple(self.sha256[i] for i in chosen),
+        )
+
 
 def load_parts(samples: Sequence[Sample]) -> dict[str, Pictures]:
     """The pictures of each split that has some, in the order of `SPLITS`; read, and refused, as one set."""
-    whole = load_pictures(sorted(samples, key=lambda sample: SPLITS.index(sample.split)))
+    whole = load_pictures(in_order_of_splits(samples))
     splits = [sample.split for sample in whole.samples]
     starts = {name: splits.index(name) for name in SPLITS if name in splits}
     return {name: whole.part(slice(start, start + splits.count(name))) for name, start in starts.items()}

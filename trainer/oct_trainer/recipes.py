@@ -39,6 +39,7 @@ class Recipe:
 
 
 _PHYSICAL = Augmentation(rotation=10, shift=0.1, zoom=0.15, aspect=0.2, gain=0.25, speckle=0.1, jpeg=40, fill="black")
+_TONES = replace(_PHYSICAL, gamma=0.5, black=0.15)  # a pre-trained base knows these
 
 ARTICLE = {
     "mobilenet": Recipe("article", 10, 1e-3, Augmentation(rotation=20, shift=0.2)),
@@ -77,7 +78,7 @@ BEST = {
         "best",
         30,
         2e-3,
-        _PHYSICAL,
+        _TONES,
         shrink=4,
         optimizer="adamw",
         cosine=True,

@@ -15,6 +15,7 @@ from oct_edge.preprocess import SIZE, to_grey
 from oct_edge.scan import Scan
 from oct_trainer.evaluation.rows import with_interval
 from oct_trainer.metrics import compare_paired, summarise
+from oct_trainer.metrics.bootstrap import Bootstrap, Estimate, exact_margin
 from oct_trainer.perturb import Perturbation
 
 SCHEMA = "oct-edge/robustness@1"
@@ -63,17 +64,46 @@ def sensitivity_by_size(
 ) -> list[dict[str, Any]]:
     """Sensitivity a class, on all its scans and on those of each number of rows that has `FEWEST` or more of them.
 
-    Where a class comes in two sizes, a network that learned the size in place of the disease differs between them.
+    Where a class comes in two sizes, a network that learned the size in place of the disease differs between them:
+    `from_all` is the sensitivity on scans of those rows minus that on all of the class; null where there is one size.
     """
     rows = np.array([shape[0] for shape in shapes])
     found = []
     for label, name in enumerate(LABELS):
         of_class = labels == label
-        for height in (None, *np.unique(rows[of_class]).tolist()):
-            chosen = of_class if height is None else of_class & (rows == height)
+        right, whose = answers[of_class] == label, patients[of_class]
+        heights = np.unique(rows[of_class]).tolist()
+        for height in (None, *heights):
+            chosen = np.ones(len(right), bool) if height is None else rows[of_class] == height
             if chosen.sum() >= FEWEST:
-                found.append(_sensitivity(name, height, labels[chosen], answers[chosen], patients[chosen]))
+                apart = height is not None and len(heights) > 1
+                found.append(
+                    {
+                        "label": name,
+                        "rows": height,
+                        **_sensitivity(right[chosen], whose[chosen]),
+                        "from_all": sensitivity_from_all(right, chosen, whose).to_dict() if apart else None,
+                    }
+                )
     return found
+
+
+def sensitivity_from_all(right: np.ndarray, chosen: np.ndarray, patients: np.ndarray) -> Estimate:
+    """Sensitivity on the `chosen` scans of a class minus that on all of them, patients resampled for both at once.
+
+    `right` and `chosen` are bool `[n]`.
+    """
+    bootstrap = Bootstrap(patients)
+    if right.all() or not right.any():
+        margin = exact_margin(bootstrap.count(chosen))
+        return Estimate(0.0, -margin, margin)
+
+    def difference(weights: np.ndarray) -> np.ndarray:
+        with np.errstate(invalid="ignore"):  # a resample without a chosen scan says nothing
+            part, whole = ((weights * of) @ right / (weights @ of) for of in (chosen, np.ones_like(chosen)))
+        return np.asarray(part - whole)
+
+    return bootstrap.estimate(difference, chosen, within=(-1.0, 1.0))
 
 
 def rows(record: Mapping[str, Any]) -> Iterator[str]:
@@ -96,25 +126,19 @@ def size_rows(sizes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for one in sizes:
         which = "all scans" if one["rows"] is None else f"scans of {one['rows']} rows"
         counts = f"{one['scans']:>5} {one['patients']:>8}"
-        yield f"{one['label'] + ', ' + which:<28} {counts}  {with_interval(one['sensitivity'])}"
+        apart = f"  {_points(one['from_all'])} from all" if one["from_all"] else ""
+        yield f"{one['label'] + ', ' + which:<28} {counts}  {with_interval(one['sensitivity'])}{apart}"
 
 
 def _pictures(scans: Sequence[Scan]) -> np.ndarray:
     return np.stack([to_grey(scan) for scan in scans]) if scans else np.empty((0, SIZE, SIZE), np.uint8)
 
 
-def _sensitivity(
-    name: str, rows: int | None, labels: np.ndarray, answers: np.ndarray, patients: np.ndarray
-) -> dict[str, Any]:
-    """Of scans of one class, accuracy is the sensitivity."""
-    found = summarise(labels, answers, patients)
-    return {
-        "label": name,
-        "rows": rows,
-        "scans": found["scans"],
-        "patients": found["patients"],
-        "sensitivity": found["accuracy"],
-    }
+def _sensitivity(right: np.ndarray, patients: np.ndarray) -> dict[str, Any]:
+    """Of scans of one class, the share that is right."""
+    bootstrap = Bootstrap(patients)
+    share = bootstrap.estimate(lambda weights: weights @ right / weights.sum(1))
+    return {"scans": len(right), "patients": bootstrap.count(), "sensitivity": share.to_dict()}
 
 
 def _figures(labels: np.ndarray, answers: np.ndarray, patients: np.ndarray) -> dict[str, Any]:

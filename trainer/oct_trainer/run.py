@@ -78,7 +78,9 @@ def require_entries(folder: Path, record: dict[str, Any], expected: dict[str, An
 
 
 def first_line(error: Exception) -> str:
-    """What an error of a library has to say, in a line."""
+    """What an error has to say, in a line; of a file, which one it is without its place."""
+    if isinstance(error, OSError) and error.strerror and isinstance(error.filename, (str, Path)):
+        return f"{Path(error.filename).name}: {error.strerror}"
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 

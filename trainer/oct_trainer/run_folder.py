@@ -33,6 +33,11 @@ def find_run(runs: Path, network: str) -> Path | None:
     return next((place for place in places if (place / "model.keras").is_file()), None)
 
 
+def is_unfinished(runs: Path, network: str) -> bool:
+    """Whether a training of this network was begun there that can be gone on with."""
+    return (_partial(runs, network) / STATE).exists()
+
+
 @contextmanager
 def new_run(out: Path, network: str, *, restart: bool = False) -> Iterator[Path]:
     """A folder to train into, which becomes the run of the network when the block ends well.
@@ -45,7 +50,7 @@ def new_run(out: Path, network: str, *, restart: bool = False) -> Iterator[Path]
             replaced.
         OutputUnavailable: the block or the renaming could not write.
     """
-    run, partial, old = out / network, out / f".{network}.partial", _old(out, network)
+    run, partial, old = out / network, _partial(out, network), _old(out, network)
     make_folder(partial)
     try:
         with _locked(partial):
@@ -53,7 +58,7 @@ def new_run(out: Path, network: str, *, restart: bool = False) -> Iterator[Path]
             try:
                 yield partial
             except BaseException as failure:
-                _tell_what_is_left(partial, failure)
+                _tell_what_is_left(partial, failure, restart)
                 raise
             if run.exists():
                 run.rename(old)
@@ -72,6 +77,10 @@ def require_room(folder: Path, needed: int) -> None:
             f"{folder}: {_megabytes(needed)} are needed for the training, {_megabytes(free)} are free.",
             hint="Free some space, or name a folder on another disk with --out.",
         )
+
+
+def _partial(out: Path, network: str) -> Path:
+    return out / f".{network}.partial"
 
 
 def _old(out: Path, network: str) -> Path:
@@ -137,9 +146,10 @@ def _may_be_replaced(run: Path) -> bool:
     return all(path.name in CONTENT or _WAY.fullmatch(path.name) for path in run.iterdir())
 
 
-def _tell_what_is_left(partial: Path, failure: BaseException) -> None:
+def _tell_what_is_left(partial: Path, failure: BaseException, restart: bool) -> None:
     if (partial / STATE).exists():
-        print(f"Not finished: {partial} holds the epochs so far. The same command goes on from there.", file=sys.stderr)
+        again = "The same command without --restart" if restart else "The same command"
+        print(f"Not finished: {partial} holds the epochs so far. {again} goes on from there.", file=sys.stderr)
         return
     shutil.rmtree(partial, ignore_errors=True)
     if isinstance(failure, KeyboardInterrupt):

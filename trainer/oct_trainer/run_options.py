@@ -31,7 +31,9 @@ class Strategy(StrEnum):
     mirrored = "mirrored"
 
 
-BatchOption = Annotated[int | None, typer.Option("--batch", min=1, help="Scans a step; the recipe's unless given.")]
+BatchOption = Annotated[
+    int | None, typer.Option("--batch", metavar="N", min=1, help="Scans a step; the recipe's unless given.")
+]
 PrecisionOption = Annotated[
     Precision, typer.Option("--precision", help="Of the arithmetic; auto: mixed on a GPU, float32 elsewhere.")
 ]
@@ -52,11 +54,15 @@ VariantsOption = Annotated[
     int | None,
     typer.Option(
         "--variants",
+        metavar="N",
         min=1,
         help="Run a frozen base over so many augmented versions of a scan, not one for every epoch.",
     ),
 ]
-RestartOption = Annotated[bool, typer.Option("--restart", help="Discard an unfinished training instead of resuming.")]
+RestartOption = Annotated[
+    bool,
+    typer.Option("--restart", help="Train from the first epoch: resume nothing, and keep no finished run."),
+]
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,6 @@
-"""What a terminal shows of long work, and what it is spared. On stderr, bars only on a terminal. No TensorFlow."""
+"""What a terminal shows of long work: on stderr, and bars only on a terminal. No TensorFlow."""
 
-import os
 import sys
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -23,26 +21,3 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
             bars.update(tasks[title], completed=done)
 
         yield show
-
-
-@contextmanager
-def silenced(*descriptors: int) -> Iterator[None]:
-    """Nothing from inside reaches these file descriptors (1 is stdout, 2 is stderr), not from C++ either; no warnings.
-
-    Exceptions pass, and are all that matters of what TensorFlow has to say.
-    """
-    sys.stdout.flush()
-    sys.stderr.flush()
-    saved = {descriptor: os.dup(descriptor) for descriptor in descriptors}
-    try:
-        with open(os.devnull, "w") as sink, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            for descriptor in descriptors:
-                os.dup2(sink.fileno(), descriptor)
-            yield
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        for descriptor, copy in saved.items():
-            os.dup2(copy, descriptor)
-            os.close(copy)

@@ -6,6 +6,7 @@ the whole network. The folder may also hold an earlier run (`<folder>/<network>/
 whole network is continued: that is how a network is pre-trained on phantoms.
 """
 
+import hashlib
 import json
 import sys
 import warnings
@@ -65,6 +66,14 @@ def apply_weights(model: keras.Model, source: str) -> dict[str, Any]:
 def base_of(model: keras.Model) -> keras.Model | None:
     """The pre-trained part of a network, or None where it has none."""
     return model.get_layer(base_name(model.name)) if model.name in APPLICATIONS else None
+
+
+def weights_digest(model: keras.Model) -> str:
+    """What its weights are, whatever they are called and wherever they came from."""
+    digest = hashlib.sha256()
+    for weight in model.get_weights():
+        digest.update(f"{weight.shape}".encode() + weight.tobytes())
+    return digest.hexdigest()
 
 
 def _folder(source: str) -> Path:

@@ -14,8 +14,9 @@ import numpy as np
 
 from oct_trainer.audit.fingerprint import BITS, details, mirrored, signs
 from oct_trainer.audit.inventory import Entry
+from oct_trainer.content import grouped
 from oct_trainer.layout import POOL
-from oct_trainer.leaks import Verdict, grouped, verdict
+from oct_trainer.leaks import Verdict, verdict
 
 MAX_BITS = 40
 MIN_CORRELATION = 0.94

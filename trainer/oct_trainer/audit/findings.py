@@ -20,7 +20,8 @@ from oct_trainer.audit.duplicates import (
     near_duplicates,
 )
 from oct_trainer.audit.inventory import Entry, Inventory, take_inventory
-from oct_trainer.leaks import Verdict, grouped, verdict
+from oct_trainer.content import grouped
+from oct_trainer.leaks import Verdict, verdict
 
 SCHEMA = "oct-edge/audit@1"
 

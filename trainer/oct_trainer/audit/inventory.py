@@ -15,7 +15,8 @@ import numpy as np
 from PIL import Image
 
 from oct_edge.errors import ScanError
-from oct_edge.scan import decode_scan, read_bytes
+from oct_edge.reading import read_bytes
+from oct_edge.scan import decode_scan
 from oct_trainer.audit.fingerprint import fingerprint
 from oct_trainer.layout import Listed, as_utf8, read_layout
 

@@ -16,7 +16,7 @@ app = application("Train the networks of the article on OCT2017-shaped data.")
 DataFlag = Annotated[
     Path, typer.Option("--data", metavar="DIR|CSV", readable=False, help="Folders of OCT2017's layout, or a CSV.")
 ]
-EpochsFlag = Annotated[int | None, typer.Option("--epochs", min=1, help="At most so many.")]
+EpochsFlag = Annotated[int | None, typer.Option("--epochs", metavar="N", min=1, help="At most so many.")]
 WeightsFlag = Annotated[
     list[str] | None,
     typer.Option(

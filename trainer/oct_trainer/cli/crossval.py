@@ -12,11 +12,11 @@ from oct_trainer.extras import require_tensorflow
 from oct_trainer.networks import NETWORKS
 
 
-@app.command()
+@app.command(short_help="Compare recipes by cross-validation.")
 def crossval(
     networks: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NETWORK]...", help="Networks to train, or `logistic`; none: only show what is there."),
+        typer.Argument(metavar="NETWORK", help="Networks to train, or `logistic`; none: only show what is there."),
     ] = None,
     out: Annotated[
         Path, typer.Option("--out", metavar="DIR", readable=False, help="Where the answers of the folds are kept.")
@@ -26,8 +26,8 @@ def crossval(
     ] = None,
     weights: WeightsFlag = None,
     recipe: RecipeFlag = RecipeName.best,
-    folds: Annotated[int, typer.Option("--folds", min=2, help="How many parts of patients.")] = 5,
-    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Train every fold by seeds 0, 1, …")] = 1,
+    folds: Annotated[int, typer.Option("--folds", metavar="N", min=2, help="How many parts of patients.")] = 5,
+    seeds: Annotated[int, typer.Option("--seeds", metavar="N", min=1, help="Train every fold by seeds 0, 1, …")] = 1,
     epochs: EpochsFlag = None,
     as_json: Annotated[bool, typer.Option("--json", help="One oct-edge/crossval-table@1 object.")] = False,
 ) -> None:

@@ -11,7 +11,7 @@ from oct_edge.files import make_folder
 from oct_trainer.cli.app import LARGEST_SEED, app
 
 
-@app.command()
+@app.command(short_help="List the networks and what they cost.")
 def networks(
     as_json: Annotated[bool, typer.Option("--json", help="One oct-edge/networks@1 object.")] = False,
 ) -> None:
@@ -24,9 +24,9 @@ def networks(
 @app.command()
 def phantoms(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", readable=False, help="A new or empty folder.")],
-    count: Annotated[int, typer.Option("--count", min=12, help="How many scans.")] = 400,
+    count: Annotated[int, typer.Option("--count", metavar="N", min=12, help="How many scans.")] = 400,
     seed: Annotated[
-        int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="The same seed draws the same scans.")
+        int, typer.Option("--seed", metavar="N", min=0, max=LARGEST_SEED, help="The same seed draws the same scans.")
     ] = 0,
 ) -> None:
     """Draw synthetic phantoms in the layout of OCT2017. Needs no TensorFlow and no data."""
@@ -46,7 +46,7 @@ def phantoms(
     print(out)
 
 
-@app.command()
+@app.command(short_help="Look for what would make figures lie.")
 def audit(
     data: Annotated[Path, typer.Argument(metavar="DATA", help="Folders of OCT2017's layout, or a CSV.")],
     as_json: Annotated[bool, typer.Option("--json", help="One oct-edge/audit@1 object.")] = False,

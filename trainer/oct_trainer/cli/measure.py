@@ -22,7 +22,7 @@ class MeasuredSplit(StrEnum):
     all = "all"
 
 
-@app.command()
+@app.command(short_help="Measure a finished run on any data.")
 def evaluate(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.", readable=False)],
     data: Annotated[Path, typer.Option("--data", metavar="DIR|CSV", readable=False, help="Any data, of any hospital.")],

@@ -82,10 +82,14 @@ def _command(names: tuple[str, ...]) -> Callable[..., None]:
         weights: WeightsFlag = None,
         recipe: RecipeFlag = RecipeName.best,
         epochs: EpochsFlag = None,
-        limit: Annotated[int | None, typer.Option("--limit", min=4, help="At most so many scans a split.")] = None,
+        limit: Annotated[
+            int | None, typer.Option("--limit", metavar="N", min=4, help="At most so many scans a split.")
+        ] = None,
         seed: Annotated[
             int,
-            typer.Option("--seed", min=0, max=LARGEST_SEED, help="Decides split, order, augmentation and weights."),
+            typer.Option(
+                "--seed", metavar="N", min=0, max=LARGEST_SEED, help="Decides split, order, augmentation and weights."
+            ),
         ] = 0,
         allow_leak: Annotated[
             bool, typer.Option("--allow-leak", help="Train on splits that leak; the run and the card say so.")

@@ -46,8 +46,9 @@ def cross_validate(
     else:
         method, chosen = f"{network}-{recipe}", _capped(RECIPES[recipe][network], epochs)
     open_method(out, method, _settings(network, data, chosen, weights, count))
+    parts = folds(data, count)
     for seed in range(seeds):
-        for number, fold in enumerate(folds(data, count)):
+        for number, fold in enumerate(parts):
             path = fold_path(out, method, seed, number)
             if path.exists():
                 continue

@@ -7,9 +7,9 @@ from typing import Literal
 
 from oct_edge.errors import DataSetError
 from oct_edge.labels import LABELS
+from oct_trainer.content import digest_of
 from oct_trainer.dataset import Sample
 from oct_trainer.layout import Layout, read_layout
-from oct_trainer.leaks import digest_of
 from oct_trainer.run import FinishedRun
 from oct_trainer.usable import require_identified
 from oct_trainer.wording import counted
@@ -95,7 +95,7 @@ def _with_digests(
     splits = {(row["path"], row["sha256"]): row["split"] for row in run.split}
     found = []
     for done, scan in enumerate(layout.scans, 1):
-        digest = digest_of(scan) or ""
+        digest = digest_of(scan.path) or ""
         sample = Sample(scan.path, LABELS.index(scan.label), scan.patient or "", scan.split)
         split = splits.get((sample.name(layout.root), digest), scan.split)
         found.append((replace(sample, split=split), digest))

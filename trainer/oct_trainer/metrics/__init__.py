@@ -24,10 +24,10 @@ from oct_trainer.metrics.confusion import (
     sensitivity,
     specificity,
 )
-from oct_trainer.metrics.paired import Paired, compare_paired, mcnemar
+from oct_trainer.metrics.paired import Paired, compare_paired, mcnemar, rate_difference
 from oct_trainer.metrics.ranking import auc, roc_curve, urgent_probability
 from oct_trainer.metrics.selective import aurc, risk_at, risk_coverage
-from oct_trainer.metrics.summary import COVERAGES, URGENT_THRESHOLD, detection, evaluate, summarise
+from oct_trainer.metrics.summary import COVERAGES, URGENT_THRESHOLD, calibration_errors, detection, evaluate, summarise
 
 __all__ = [
     "COVERAGES",
@@ -43,6 +43,7 @@ __all__ = [
     "aurc",
     "balanced_accuracy",
     "brier",
+    "calibration_errors",
     "cohen_kappa",
     "compare_paired",
     "confusion_matrix",
@@ -51,6 +52,7 @@ __all__ = [
     "expected_calibration_error",
     "fit_temperature",
     "mcnemar",
+    "rate_difference",
     "reliability",
     "risk_at",
     "risk_coverage",

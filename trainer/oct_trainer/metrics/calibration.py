@@ -8,7 +8,8 @@ from oct_edge.classifier import softmax
 from oct_trainer.metrics.confusion import ratio
 
 BINS = 15
-_TEMPERATURES = np.geomspace(0.25, 8.0, 401)
+TEMPERATURES = (0.25, 8.0)  # the ends of what is searched
+_TEMPERATURES = np.geomspace(*TEMPERATURES, 401)
 _SMALLEST = float(np.finfo(np.float32).smallest_subnormal)
 
 

@@ -6,15 +6,14 @@ the one to trust.
 """
 
 from dataclasses import dataclass
-from functools import partial
-from math import exp, lgamma, log
+from math import exp, lgamma, log, nan
 from typing import Any
 
 import numpy as np
 
 from oct_edge.labels import LABELS
-from oct_trainer.metrics.bootstrap import Bootstrap, Estimate, Figure, exact_margin
-from oct_trainer.metrics.confusion import accuracy, balanced_accuracy, confusion_matrix
+from oct_trainer.metrics.bootstrap import Bootstrap, Estimate, exact_margin
+from oct_trainer.metrics.confusion import balanced_accuracy, confusion_matrix, ratio
 
 
 @dataclass(frozen=True)
@@ -47,22 +46,29 @@ def compare_paired(labels: np.ndarray, first: np.ndarray, second: np.ndarray, pa
     only_first = int((right_first & ~right_second).sum())
     only_second = int((right_second & ~right_first).sum())
     bootstrap = Bootstrap(patients)
-
-    def difference(metric: Figure, measured_on: int) -> Estimate:
-        if not only_first + only_second:
-            margin = exact_margin(measured_on)
-            return Estimate(0.0, -margin, margin)
-        return bootstrap.estimate(partial(_difference, metric, labels, first, second), within=(-1.0, 1.0))
-
     return Paired(
         len(labels),
         bootstrap.count(),
-        difference(accuracy, bootstrap.count()),
-        difference(balanced_accuracy, _rarest(labels, bootstrap)),
+        rate_difference(right_first, right_second, bootstrap),
+        _balanced_difference(labels, first, second, bootstrap),
         only_first,
         only_second,
         mcnemar(only_first, only_second),
     )
+
+
+def rate_difference(
+    first: np.ndarray, second: np.ndarray, bootstrap: Bootstrap, among: np.ndarray | None = None
+) -> Estimate:
+    """How much more often `second` is true than `first`, over the scans in `among`; all are bool `[n]`.
+
+    Where the two never differ, the interval is what as many patients cannot exclude, to both sides.
+    """
+    among = np.ones(len(first), bool) if among is None else among
+    change = np.where(among, second.astype(float) - first, 0.0)
+    if not change.any():
+        return _no_difference(bootstrap.count(among))
+    return bootstrap.estimate(lambda weights: ratio(weights @ change, weights @ among), among, within=(-1.0, 1.0))
 
 
 def mcnemar(only_first: int, only_second: int) -> float:
@@ -76,11 +82,19 @@ def mcnemar(only_first: int, only_second: int) -> float:
     return min(1.0, 2 * tail)
 
 
-def _difference(
-    metric: Figure, labels: np.ndarray, first: np.ndarray, second: np.ndarray, weights: np.ndarray
-) -> np.ndarray:
-    before, after = (metric(confusion_matrix(labels, predicted, weights)) for predicted in (first, second))
-    return np.asarray(after - before)
+def _balanced_difference(labels: np.ndarray, first: np.ndarray, second: np.ndarray, bootstrap: Bootstrap) -> Estimate:
+    def difference(weights: np.ndarray) -> np.ndarray:
+        before, after = (balanced_accuracy(confusion_matrix(labels, answers, weights)) for answers in (first, second))
+        return np.asarray(after - before)
+
+    if ((first == labels) == (second == labels)).all():
+        return _no_difference(_rarest(labels, bootstrap))
+    return bootstrap.estimate(difference, within=(-1.0, 1.0))
+
+
+def _no_difference(patients: int) -> Estimate:
+    margin = exact_margin(patients) if patients else nan
+    return Estimate(0.0 if patients else nan, -margin, margin)
 
 
 def _rarest(labels: np.ndarray, bootstrap: Bootstrap) -> int:

@@ -26,6 +26,11 @@ def detection(truth: np.ndarray, called: np.ndarray, patients: np.ndarray) -> di
     return _detection(truth, called, Bootstrap(patients))
 
 
+def calibration_errors(labels: np.ndarray, probabilities: np.ndarray, patients: np.ndarray) -> Json:
+    """Expected calibration error and Brier score."""
+    return _calibration(labels, probabilities, Bootstrap(patients))
+
+
 def evaluate(labels: np.ndarray, probabilities: np.ndarray, patients: np.ndarray, temperature: float) -> Json:
     """Everything: `summarise`, and what the probabilities say besides.
 

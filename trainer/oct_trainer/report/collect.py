@@ -10,9 +10,11 @@ from oct_trainer.networks import NETWORKS
 from oct_trainer.predictions import FITTED_ON, Predictions, measure
 from oct_trainer.run import FinishedRun, read_finished_run
 from oct_trainer.run_folder import CONTENT
+from oct_trainer.wording import few
 
 _DEPTH = 3  # a folder of runs may hold folders of runs, of other recipes or seeds
 _PARTIAL, _OLD = ".partial", ".old"
+_HINT = "Name the --out of an `oct-train` that ended."
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +45,10 @@ def collect(runs: Path) -> tuple[list[Reported], list[Skipped]]:
     """The finished runs below `runs`, which may be one itself, in the article's order, and the rest.
 
     Raises:
-        RunError: there is no finished run.
+        RunError: there is no finished run, or no such folder.
     """
+    if not runs.is_dir():
+        raise RunError(f"{runs}: no finished run; there is no such folder.", hint=_HINT)
     reported: list[Reported] = []
     skipped: list[Skipped] = []
     for place in _places(runs):
@@ -54,9 +58,7 @@ def collect(runs: Path) -> tuple[list[Reported], list[Skipped]]:
         except RunError as error:
             skipped.append(Skipped(name, error.message))
     if not reported:
-        raise RunError(
-            f"{runs}: no finished run{_reasons(skipped)}.", hint="Name the --out of an `oct-train` that ended."
-        )
+        raise RunError(f"{runs}: no finished run{_reasons(skipped)}.", hint=_HINT)
     order = {name: place for place, name in enumerate(NETWORKS)}
     return sorted(reported, key=lambda one: (order.get(one.run.network, len(order)), one.name)), skipped
 
@@ -108,4 +110,4 @@ def _network(place: Path) -> str:
 
 
 def _reasons(skipped: list[Skipped]) -> str:
-    return "".join(f"; {one.name}: {one.reason.rstrip('.')}" for one in skipped)
+    return "; " + few([f"{one.name}: {one.reason.rstrip('.')}" for one in skipped])
