@@ -8,7 +8,7 @@ number of pictures that the converter really consumed is counted, because a set 
 import hashlib
 import random
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,6 +17,8 @@ from oct_edge.errors import CalibrationError
 from oct_edge.labels import LABELS
 from oct_edge.preprocess import expand
 from oct_trainer.pictures import Pictures
+
+MIN_SCANS = 16  # four a class
 
 
 @dataclass
@@ -59,19 +61,42 @@ def draw_calibration(training: Pictures, count: int, seed: int = 0) -> Calibrati
     """`count` scans, the same number of each class, of as many patients as possible.
 
     Raises:
-        CalibrationError: the count is below one a class, or a class has no scan.
+        CalibrationError: these would be fewer than `MIN_SCANS`.
     """
-    per_class = count // len(LABELS)
     available = np.bincount(training.labels, minlength=len(LABELS))
-    if per_class < 1 or available.min() < 1:
+    take = min(count // len(LABELS), int(available.min()))
+    if take * len(LABELS) < MIN_SCANS:
         raise CalibrationError(
             f"{count} scans of classes with {available.tolist()} training scans make no calibration set.",
-            hint="Calibrate with four scans or more, and train with scans of every class.",
+            hint=f"Calibrate with {MIN_SCANS} scans or more, as many of each class.",
         )
-    take = min(per_class, int(available.min()))
     rng = random.Random(seed)
     chosen = [i for label in range(len(LABELS)) for i in _patients_first(training, label, rng)[:take]]
     return CalibrationSet(training, tuple(chosen))
+
+
+def some_of_each_class(pictures: Pictures, per_class: int) -> np.ndarray:
+    """Indices of the first so many scans of every class, or of all where a class has fewer."""
+    return np.concatenate([np.flatnonzero(pictures.labels == i)[:per_class] for i in range(len(LABELS))])
+
+
+def require_apart(calibration: CalibrationSet, held_out: Iterable[Pictures], *, leak_allowed: bool = False) -> None:
+    """Raise `CalibrationError` if what the result is proven on was used to calibrate: the scan, or its patient.
+
+    A run that was trained with a leak that was allowed, and says so, may share patients; never scans.
+    """
+    chosen = list(calibration.chosen)
+    scans = {calibration.pictures.sha256[i] for i in chosen}
+    patients = set() if leak_allowed else {str(calibration.pictures.patients[i]) for i in chosen}
+    for part in held_out:
+        shared = [
+            digest in scans or patient in patients for digest, patient in zip(part.sha256, part.patients, strict=True)
+        ]
+        if any(shared):
+            raise CalibrationError(
+                f"{sum(shared)} held-out scans are calibration scans too, or of their patients.",
+                hint="`oct-train audit` lists what leaks; remove one side and train again.",
+            )
 
 
 def _patients_first(pictures: Pictures, label: int, rng: random.Random) -> Sequence[int]:

@@ -1,21 +1,24 @@
 """The card: what a model is, where it comes from, and what is known of how good it is."""
 
 import platform
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from typing import Any
 
 import numpy as np
 
 from oct_converters.calibration import CalibrationSet
-from oct_converters.decision import OperatingPoint, choose_operating_point, p_urgent
+from oct_converters.decision import OperatingPoint, p_urgent
 from oct_converters.golden import GoldenSet
-from oct_converters.parity import Answers, compare, figures
+from oct_converters.metadata import About
+from oct_converters.parity import KERAS, Answers
+from oct_converters.parity.report import Report
 from oct_converters.run import Run
 from oct_edge.bundle import SCHEMA
+from oct_edge.console import package_version
 from oct_edge.labels import DISCLAIMER, LABELS, URGENT
 from oct_edge.preprocess import PREPROCESSING
-from oct_trainer.metrics import detection, fit_temperature
+from oct_trainer.metrics import detection, summarise
 
 INTENDED_USE = (
     "Research on sorting macular OCT B-scans into CNV, DME, DRUSEN and NORMAL. A B-scan is not an eye: "
@@ -29,37 +32,42 @@ _IMAGENET = {
 }
 
 
-def make_card(
-    run: Run,
-    name: str,
-    calibration: CalibrationSet,
-    parts: dict[str, Answers],
-    golden: GoldenSet,
-    attributions: tuple[str, ...],
-) -> dict[str, Any]:
-    """The card as JSON-ready content; `parts` are both models' answers by split.
-
-    Validation patients chose temperature and threshold, and by some recipes the epoch: their figures are no test.
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What a conversion found out; validation patients chose temperature and threshold, and by some recipes the epoch:
+    their figures are no test.
     """
+
+    run: Run
+    calibration: CalibrationSet
+    method: dict[str, Any]
+    answers: Answers
+    report: Report
+    temperature: float
+    point: OperatingPoint
+
+
+def make_card(evidence: Evidence, golden: GoldenSet, distances: dict[str, Any], licences: list[str]) -> dict[str, Any]:
+    """The card as JSON-ready content; `distances` is what is known of the embedding."""
+    run, report, calibration = evidence.run, evidence.report, evidence.calibration
     record = run.record
-    val = parts["val"]
-    temperature = fit_temperature(val.int8, val.pictures.labels)
-    point = choose_operating_point(val.int8, val.pictures.labels, temperature)
-    held_out = {split: part for split, part in parts.items() if split != "train"}
-    metrics = {split: figures(part) for split, part in held_out.items()}
-    measured = {split: _urgent(part, temperature, point) for split, part in held_out.items()}
+    held_out = {split: evidence.answers.of(split) for split in run.pictures if split != "train"}
     return {
         "schema": SCHEMA,
-        "name": name,
+        "name": report.model,
         "network": run.network,
         "classes": list(LABELS),
         "preprocessing": PREPROCESSING,
         "disclaimer": DISCLAIMER,
         "intended_use": INTENDED_USE,
-        "temperature": temperature,
-        "operating_point": {**asdict(point), "fitted_on": "val", "measured": measured},
+        "temperature": evidence.temperature,
+        "operating_point": {
+            **asdict(evidence.point),
+            "fitted_on": "val",
+            "measured": {split: _urgent(part, evidence) for split, part in held_out.items()},
+        },
         "quantization": {
-            "method": "post-training full-integer int8, channels equalised across batch norms behind ReLU",
+            **evidence.method,
             "calibration_sha256": calibration.sha256,
             "calibration_scans": calibration.histogram(),
             "calibration_consumed": calibration.consumed,
@@ -72,18 +80,39 @@ def make_card(
             "seed": record["seed"],
             "parameters": record["parameters"],
         },
-        "metrics": {kind: {split: entry[kind] for split, entry in metrics.items()} for kind in ("float32", "int8")},
-        "parity": {split: compare([part]).summary() for split, part in parts.items()},
+        "metrics": {
+            kind: {split: _figures(part, reader) for split, part in held_out.items()}
+            for kind, reader in (("float32", KERAS), ("int8", report.deployed))
+        },
+        "parity": report.summary(),
+        "gate": {"embedding": distances},
         "golden": golden.card,
-        "licences": ["model: Apache-2.0", *_of_weights(run.network, record["weights"]), *attributions],
+        "licences": licences,
         "software": {package: metadata.version(package) for package in _PACKAGES}
         | {"python": platform.python_version()},
     }
 
 
-def _urgent(part: Answers, temperature: float, point: OperatingPoint) -> dict[str, Any]:
+def licences_of(run: Run, licence: str, attributions: tuple[str, ...]) -> list[str]:
+    """Of the model, of the weights that it started from, and of what else it is owed to."""
+    return [f"model: {licence}", *_of_weights(run.network, run.record["weights"]), *attributions]
+
+
+def about_model(run: Run, name: str, licence: str, attributions: tuple[str, ...]) -> About:
+    """What other readers are told."""
+    licences = "; ".join(licences_of(run, licence, attributions))
+    use = f"{INTENDED_USE} {DISCLAIMER.capitalize()}."
+    return About(name, use, package_version(), "made with oct-convert of OCT Edge", licences)
+
+
+def _figures(part: Answers, reader: str) -> dict[str, Any]:
+    return summarise(part.pictures.labels, part.logits[reader].argmax(1), part.pictures.patients)
+
+
+def _urgent(part: Answers, evidence: Evidence) -> dict[str, Any]:
     """Sensitivity and specificity of the int8 model for CNV or DME at the operating point."""
-    called = p_urgent(part.int8, temperature) >= point.urgent_threshold
+    p = p_urgent(part.logits[evidence.report.deployed], evidence.temperature)
+    called = p >= evidence.point.urgent_threshold
     return detection(np.isin(part.pictures.labels, URGENT), called, part.pictures.patients)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from oct_edge.classifier import softmax
+from oct_edge.errors import RunError
 from oct_edge.labels import URGENT
 from oct_trainer.metrics import urgent_probability
 
@@ -25,12 +26,21 @@ class OperatingPoint:
 def choose_operating_point(
     logits: np.ndarray, labels: np.ndarray, temperature: float, target: float = TARGET_SENSITIVITY
 ) -> OperatingPoint:
-    """The highest threshold on p(CNV)+p(DME), `HIGHEST_THRESHOLD` at most, that still finds `target` of the urgent."""
+    """The highest threshold on p(CNV)+p(DME), `HIGHEST_THRESHOLD` at most, that still finds `target` of the urgent.
+
+    Raises:
+        RunError: only a threshold of 0 would.
+    """
     found = np.sort(p_urgent(logits, temperature)[np.isin(labels, URGENT)])
     threshold = HIGHEST_THRESHOLD
     if len(found):
         missed = int(np.floor((1 - target) * len(found)))
         threshold = min(threshold, float(np.floor(found[missed] * 1000) / 1000))
+    if threshold <= 0:
+        raise RunError(
+            f"no threshold finds {target:.0%} of the urgent validation scans: the network is sure that they are not.",
+            hint="Look at the run's confusion matrix with `oct-train report`, and train it again.",
+        )
     return OperatingPoint(threshold, MIN_CONFIDENCE, target)
 
 

@@ -1,8 +1,11 @@
 """The TFLite file as a structure: checks and small surgery that the converter itself does not offer. No TensorFlow."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import flatbuffers
+import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 _FLOATS = (schema.TensorType.FLOAT16, schema.TensorType.FLOAT32, schema.TensorType.FLOAT64, schema.TensorType.BFLOAT16)
@@ -13,26 +16,78 @@ def float_operators(tflite: bytes) -> list[str]:
     """Names of the operators that read or write a float tensor; empty for a full-integer model."""
     model = schema.ModelT.InitFromPackedBuf(tflite, 0)
     return [
-        _OPERATORS[_code(model, operator)]
+        operator_name(model, operator)
         for graph in model.subgraphs
         for operator in graph.operators
         if any(graph.tensors[i].type in _FLOATS for i in (*operator.inputs, *operator.outputs) if i >= 0)
     ]
 
 
-def arrange_outputs(tflite: bytes, order: tuple[str, ...], int8: tuple[str, ...] = ()) -> bytes:
-    """The model with its outputs in this order, and those named in `int8` without their last requantization.
+def operator_name(model: Any, operator: Any) -> str:
+    """The name of a builtin operator, or the code of a custom one."""
+    code = model.operatorCodes[operator.opcodeIndex]
+    builtin = _code(model, operator)
+    return str(code.customCode.decode() if builtin == schema.BuiltinOperator.CUSTOM else _OPERATORS[builtin])
 
-    The converter sorts outputs as it likes and gives all of them one type. Readers that know no signatures take
-    output 0 for the scores, as uint8; logits keep the int8 of the layer that makes them.
+
+@dataclass(frozen=True)
+class OperatorOutput:
+    """An operator's first output: its tensor's index, shape, and quantization (scale 0: floats).
+
+    `layer` is the Keras layer, or the name of the model's output that it is.
     """
+
+    operator: str
+    layer: str
+    tensor: int
+    shape: tuple[int, ...]
+    scale: float
+    zero_point: int
+
+    def dequantize(self, stored: np.ndarray) -> np.ndarray:
+        return (stored.astype(np.float32) - self.zero_point) * np.float32(self.scale) if self.scale else stored
+
+
+def operator_outputs(tflite: bytes) -> Iterator[OperatorOutput]:
+    """What each operator of the first subgraph makes, in the order in which they run."""
     model = schema.ModelT.InitFromPackedBuf(tflite, 0)
     graph = model.subgraphs[0]
+    outputs = {entry.tensorIndex: entry.name.decode() for entry in model.signatureDefs[0].outputs}
+    for operator in graph.operators:
+        index = int(operator.outputs[0])
+        tensor = graph.tensors[index]
+        quantization = tensor.quantization
+        quantized = quantization is not None and quantization.scale is not None
+        yield OperatorOutput(
+            operator_name(model, operator),
+            outputs.get(index) or _layer(tensor.name.decode()),
+            index,
+            tuple(int(n) for n in tensor.shape),
+            float(quantization.scale[0]) if quantized else 0.0,
+            int(quantization.zeroPoint[0]) if quantized else 0,
+        )
+
+
+def _layer(tensor: str) -> str:
+    """The Keras layer in the converter's name of a tensor: `functional_1/functional/conv2d_1/Relu;…`."""
+    parts = tensor.split(";")[0].split("/")
+    return parts[-2] if len(parts) > 1 else parts[0]
+
+
+def arrange_outputs(tflite: bytes, order: tuple[str, ...]) -> bytes:
+    """The model with its outputs in this order.
+
+    The converter sorts outputs as it likes, and readers that know no signatures take output 0 for the scores.
+    """
+    model = schema.ModelT.InitFromPackedBuf(tflite, 0)
     entries = {entry.name.decode(): entry for entry in model.signatureDefs[0].outputs}
-    for name in int8:
-        entries[name].tensorIndex = _without_quantize(model, entries[name].tensorIndex)
-    graph.outputs = [entries[name].tensorIndex for name in order]
-    builder = _AlignedBuilder(len(tflite))
+    model.subgraphs[0].outputs = [entries[name].tensorIndex for name in order]
+    return pack_model(model, len(tflite))
+
+
+def pack_model(model: Any, size: int) -> bytes:
+    """The bytes of a `schema.ModelT`; `size` is about how many they will be."""
+    builder = _AlignedBuilder(size)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
 
@@ -42,16 +97,6 @@ class _AlignedBuilder(flatbuffers.Builder):
 
     def StartVector(self, elemSize: int, numElems: int, alignment: int) -> int:
         return int(super().StartVector(elemSize, numElems, 16 if elemSize == 1 else alignment))
-
-
-def _without_quantize(model: Any, tensor: int) -> int:
-    """Drop the QUANTIZE operator that makes `tensor`; returns the int8 tensor it read."""
-    graph = model.subgraphs[0]
-    for operator in graph.operators:
-        if tensor in operator.outputs and _code(model, operator) == schema.BuiltinOperator.QUANTIZE:
-            graph.operators.remove(operator)
-            return int(operator.inputs[0])
-    return tensor
 
 
 def _code(model: Any, operator: Any) -> int:

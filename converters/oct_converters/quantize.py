@@ -6,34 +6,46 @@ import keras
 import tensorflow as tf
 
 from oct_converters.calibration import CalibrationSet
+from oct_converters.export import export, outputs_of
 from oct_converters.flatbuffer import arrange_outputs, float_operators
 from oct_edge.errors import CalibrationError, ModelUnfit
-from oct_edge.preprocess import SIZE
+from oct_edge.quiet import silenced
 from oct_edge.runtime import open_runtime
-from oct_trainer.terminal import silenced
-
-OUTPUTS = ("scores", "logits", "embedding")
+from oct_trainer.run import first_line
 
 
 def to_float32(model: keras.Model) -> bytes:
     """The network as a float32 .tflite, with the outputs of the model contract."""
-    return arrange_outputs(_convert(tf.lite.TFLiteConverter.from_keras_model(_export(model))), OUTPUTS)
+    return arrange_outputs(_convert(tf.lite.TFLiteConverter.from_keras_model(export(model))), outputs_of(model))
 
 
-def to_int8(model: keras.Model, calibration: CalibrationSet) -> bytes:
-    """The network as a full-integer .tflite: uint8 pixels in, uint8 scores and int8 logits and embedding out.
+def to_float16(model: keras.Model) -> bytes:
+    """As `to_float32`, with weights of half the size; what is computed from them stays float32."""
+    converter = tf.lite.TFLiteConverter.from_keras_model(export(model))
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_types = [tf.float16]
+    return arrange_outputs(_convert(converter), outputs_of(model))
+
+
+def to_int8(model: keras.Model, calibration: CalibrationSet, *, per_tensor_dense: bool = False) -> bytes:
+    """The network as a full-integer .tflite: uint8 pixels in, uint8 outputs.
+
+    MediaPipe refuses a model with an int8 output, so each is requantized to uint8: the same scale, 128 steps higher.
+
+    `per_tensor_dense` gives the weights of a dense layer one scale instead of one a channel, for the Edge TPU.
 
     Raises:
         CalibrationError: the calibration set was not consumed as a whole.
         ModelUnfit: the converter left a float operator, or an input scale that is not exactly 1.0.
     """
-    converter = tf.lite.TFLiteConverter.from_keras_model(_export(model))
+    converter = tf.lite.TFLiteConverter.from_keras_model(export(model))
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = calibration.representative_dataset()
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.uint8
     converter.inference_output_type = tf.uint8
-    tflite = arrange_outputs(_convert(converter), OUTPUTS, int8=("logits", "embedding"))
+    converter._experimental_disable_per_channel_quantization_for_dense_layers = per_tensor_dense
+    tflite = arrange_outputs(_convert(converter), outputs_of(model))
     calibration.require_consumed()
     require_integer(tflite)
     return tflite
@@ -47,16 +59,14 @@ def require_integer(tflite: bytes) -> None:
     try:
         open_runtime(tflite, threads=1).require_contract()
     except ModelUnfit as error:
+        if "scale" not in error.message:
+            raise
         raise CalibrationError(error.message, hint="The calibration pictures have to span 0..255.") from error
 
 
-def _export(model: keras.Model) -> keras.Model:
-    """The trained layers behind an input of fixed batch one, with all outputs of the contract."""
-    pixels = keras.Input(batch_shape=(1, SIZE, SIZE, 3), name="pixels")
-    inner = keras.Model(model.inputs, {name: model.get_layer(name).output for name in OUTPUTS})
-    return keras.Model(pixels, inner(pixels))
-
-
 def _convert(converter: Any) -> bytes:
-    with silenced(1, 2):  # hundreds of lines, on both streams
-        return bytes(converter.convert())
+    try:
+        with silenced(1, 2):  # hundreds of lines, on both streams
+            return bytes(converter.convert())
+    except Exception as error:  # TensorFlow has no common class for what the converter refuses
+        raise ModelUnfit(f"TensorFlow cannot convert the network ({first_line(error)}).") from error

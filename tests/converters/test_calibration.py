@@ -35,17 +35,19 @@ def test_a_seed_decides_the_set_and_its_identity() -> None:
     assert draw_calibration(source, 16, seed=1).sha256 != draw_calibration(source, 16, seed=2).sha256
 
 
-@pytest.mark.parametrize(("labels", "count"), [([0, 1, 2, 3], 3), ([0, 1, 3] * 9, 12), ([], 12)])
+@pytest.mark.parametrize(
+    ("labels", "count"), [([0, 1, 2, 3] * 9, 15), ([0, 1, 2, 3] * 3, 200), ([0, 1, 3] * 9, 16), ([], 16)]
+)
 def test_an_empty_or_short_set_is_refused(labels: list[int], count: int) -> None:
     with pytest.raises(CalibrationError):
         draw_calibration(pictures(labels), count)
 
 
 def test_a_partly_consumed_set_is_refused() -> None:
-    drawn = draw_calibration(pictures([0, 1, 2, 3] * 4), 8)
+    drawn = draw_calibration(pictures([0, 1, 2, 3] * 4), 16)
     stream = drawn.representative_dataset()()
     next(stream)
-    with pytest.raises(CalibrationError, match="1 of 8"):
+    with pytest.raises(CalibrationError, match="1 of 16"):
         drawn.require_consumed()
     list(stream)
     drawn.require_consumed()

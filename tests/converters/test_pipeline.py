@@ -3,11 +3,14 @@
 import json
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
+from oct_converters.metadata import NAME
 from oct_edge.bundle import open_bundle
 from oct_edge.errors import ModelError
 from oct_edge.labels import LABELS
@@ -16,7 +19,7 @@ from oct_edge.preprocess import PREPROCESSING
 pytestmark = [pytest.mark.tf, pytest.mark.slow]
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
-LOOSE = ("--max-accuracy-drop", 1, "--min-agreement", 0)
+LOOSE = ("--max-accuracy-drop", 1, "--min-agreement", 0, "--max-mean-change", 1, "--max-lost", 1)
 
 
 @pytest.fixture(scope="module")
@@ -66,42 +69,63 @@ def test_the_card_tells_where_the_model_comes_from(models: Path, network: str) -
     assert "not a medical device" in card["disclaimer"]
 
 
+@pytest.mark.parametrize("network", ["mobilenet", "compact"])
+def test_the_converted_file_has_what_other_readers_look_for(models: Path, network: str) -> None:
+    content = (models / f"{network}-int8.tflite").read_bytes()
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    (entry,) = (entry for entry in model.metadata if entry.name == NAME)
+    assert f"{network}-int8".encode() in bytes(model.buffers[entry.buffer].data)
+    assert {model.subgraphs[0].tensors[i].type for i in model.subgraphs[0].outputs} == {schema.TensorType.UINT8}
+    with zipfile.ZipFile(models / f"{network}-int8.tflite") as tail:
+        assert tail.read("labels.txt").decode().split() == list(LABELS)
+
+
 def test_the_report_covers_every_scan_but_the_calibration_set(models: Path) -> None:
     report = json.loads((models / "compact-int8.parity.json").read_text())
     assert report["passed"] is True
-    assert report["all"]["scans"] == report["val"]["scans"] + report["test"]["scans"]
-    assert "train" not in report, "all sixteen training scans calibrated"
+    assert set(report["scans"]) == {"val", "test"}, "all sixteen training scans calibrated"
+    for reader in report["int8"].values():
+        assert reader["all"]["scans"] == reader["held_out"]["scans"] == sum(report["scans"].values())
+    assert {"litert", "litert without XNNPACK"} <= set(report["int8"])
+    assert report["float32"]["agreement"] == 1
+    assert (models / "compact-int8.parity.md").read_text().startswith("# Parity of compact-int8\n\n**Passed**")
 
 
 def test_a_failed_gate_leaves_a_report_and_no_model(
     runs: Path, phantoms: Path, tmp_path: Path, run_command: Command
 ) -> None:
-    impossible = ("--min-agreement", 1, "--max-accuracy-drop", 0, "--calibration", 4, "--network", "compact")
-    shutil.copytree(runs / "compact", tmp_path / "runs" / "compact")
-    _make_indecisive(tmp_path / "runs" / "compact" / "model.keras")
-    done = run_command(
-        "oct-convert", "--int8", "--runs", tmp_path / "runs", "--data", phantoms, "--out", tmp_path, *impossible
-    )
+    impossible = ("--max-mean-change", 0, "--network", "compact")
+    done = run_command("oct-convert", "--int8", "--runs", runs, "--data", phantoms, "--out", tmp_path, *impossible)
     assert done.returncode == 1
     assert "error [gate_failed]" in done.stderr
-    assert "min-agreement" in done.stderr
+    assert "max-mean-change" in done.stderr
     report = json.loads((tmp_path / "compact-int8.parity.json").read_text())
     assert report["passed"] is False
-    assert report["all"]["changed"]
-    assert report["train"]["scans"] == 16 - 4
+    assert {failure["gate"] for failure in report["failures"]} >= {"max-mean-change"}
+    assert "**Refused.**" in (tmp_path / "compact-int8.parity.md").read_text()
     assert not list(tmp_path.glob("*.tflite"))
 
 
-def _make_indecisive(path: Path) -> None:
-    """Give every class nearly the same logits, so that quantization decides which one is the largest."""
-    import keras
-    import numpy as np
-
-    model = keras.saving.load_model(path)
-    kernel, bias = model.get_layer("logits").get_weights()
-    same = np.repeat(kernel.mean(1, keepdims=True), 4, axis=1) + 1e-5 * kernel
-    model.get_layer("logits").set_weights([same, bias * 0])
-    model.save(path)
+def test_other_formats_are_compared_and_the_edge_tpu_is_checked_where_no_compiler_is(
+    runs: Path, phantoms: Path, tmp_path: Path, run_command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    if shutil.which("edgetpu_compiler"):
+        pytest.skip("the Edge TPU compiler is installed")
+    asked = ("--int8", "--float16", "--float32", "--edgetpu", "--network", "compact", *LOOSE)
+    done = run_command("oct-convert", *asked, "--runs", runs, "--data", phantoms, "--out", tmp_path)
+    assert done.returncode == 69, done.stderr
+    assert "error [edgetpu_compiler]" in done.stderr
+    written = [tmp_path / f"compact-{kind}.tflite" for kind in ("float32", "float16", "int8")]
+    assert done.stdout.split() == list(map(str, written))
+    sizes = [path.stat().st_size for path in written[:2]]
+    assert 0.4 < sizes[1] / sizes[0] < 0.6
+    for kind in ("float32", "float16"):
+        report = json.loads((tmp_path / f"compact-{kind}.parity.json").read_text())
+        assert report["passed"] is True
+        assert report["val"]["mean_probability_change"] < 0.001
+    checked = json.loads((tmp_path / "compact-int8-edgetpu.json").read_text())["check"]
+    assert checked["mapped"] == checked["operators"] > 10, "dense weights have one scale"
 
 
 def test_scans_that_are_not_those_of_the_training_are_refused(

@@ -33,7 +33,9 @@ def run(data: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "compact"
     folder.mkdir()
     inputs = keras.Input((224, 224, 3))
-    keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(inputs), name="compact").save(folder / "model.keras")
+    embedding = keras.layers.GlobalAveragePooling2D(name="embedding")(inputs)
+    logits = keras.layers.Dense(4, name="logits")(embedding)
+    keras.Model(inputs, keras.layers.Softmax(name="scores")(logits), name="compact").save(folder / "model.keras")
     samples = read_dataset(data).samples
     digests = [hashlib.sha256(sample.path.read_bytes()).hexdigest() for sample in samples]
     record = {
@@ -41,7 +43,8 @@ def run(data: Path, tmp_path: Path) -> Path:
         "network": "compact",
         "classes": list(LABELS),
         "preprocessing": PREPROCESSING,
-        "data": {"split_sha256": write_split(samples, digests, data, folder / "split.csv")},
+        "data": {"split_sha256": write_split(samples, digests, data, folder / "split.csv"), "scans": {}},
+        **{"weights": {"kind": "none"}, "recipe": {}, "seed": 0, "parameters": 0},
     }
     (folder / "metrics.json").write_text(json.dumps(record))
     return folder
@@ -62,12 +65,48 @@ def test_a_run_is_read_with_its_scans(run: Path, data: Path) -> None:
     assert sum(len(part.grey) for part in found.pictures.values()) == 16
 
 
+@pytest.mark.parametrize(("layer", "classes"), [("dense", 4), ("logits", 3)])
+def test_a_keras_file_of_another_architecture_or_other_classes_is_refused(
+    run: Path, data: Path, layer: str, classes: int
+) -> None:
+    inputs = keras.Input((224, 224, 3))
+    embedding = keras.layers.GlobalAveragePooling2D(name="embedding")(inputs)
+    logits = keras.layers.Dense(classes, name=layer)(embedding)
+    keras.Model(inputs, keras.layers.Softmax(name="scores")(logits), name="compact").save(run / "model.keras")
+    with pytest.raises(RunError, match="not a network of this version"):
+        read_run(run, data)
+
+
+def test_a_run_without_validation_scans_proves_nothing(run: Path, data: Path) -> None:
+    edit_split(run, lambda text: text.replace(",val,", ",train,"))
+    with pytest.raises(RunError, match="without validation scans"):
+        read_run(run, data)
+
+
 def test_a_run_whose_exchange_was_cut_short_is_found(run: Path) -> None:
     assert find_runs(run.parent, ("mobilenet", "compact")) == [run]
     run.rename(run.with_name(".compact.old"))
     assert find_runs(run.parent, ("mobilenet", "compact")) == [run.with_name(".compact.old")]
     with pytest.raises(RunError, match="no finished run"):
         find_runs(run.parent, ("mobilenet",))
+
+
+def test_a_network_that_was_asked_for_by_name_is_not_left_out_silently(run: Path) -> None:
+    with pytest.raises(RunError, match="no finished run of mobilenet"):
+        find_runs(run.parent, ("mobilenet", "compact"), every=True)
+    with pytest.raises(RunError, match="cannot be read"):
+        find_runs(run.parent / ("x" * 300), ("compact",))
+
+
+@pytest.mark.parametrize("entry", ["weights", "recipe", "seed", "parameters"])
+def test_a_record_that_lacks_what_the_card_repeats_is_refused_before_the_work(
+    run: Path, data: Path, entry: str
+) -> None:
+    record = json.loads((run / "metrics.json").read_text())
+    del record[entry]
+    (run / "metrics.json").write_text(json.dumps(record))
+    with pytest.raises(RunError, match=f"does not say {entry}"):
+        read_run(run, data)
 
 
 def test_a_split_of_another_training_is_refused(run: Path, data: Path) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from oct_converters.calibration import draw_calibration
+from oct_converters.calibration import CalibrationSet
 from oct_edge.labels import LABELS
 from oct_edge.preprocess import expand, to_grey
 from oct_edge.runtime import open_runtime
@@ -37,8 +37,9 @@ def test_it_becomes_an_integer_model_of_the_contract(network: str, norms: int, p
     before = model.predict(pixels, verbose=0)
     assert equalize(model, pictures.grey) == norms
     np.testing.assert_allclose(model.predict(pixels, verbose=0), before, atol=1e-3)
-    int8 = to_int8(model, draw_calibration(pictures, 4))
+    int8 = to_int8(model, CalibrationSet(pictures, (0, 1, 2, 3)))
     outputs = open_runtime(int8).invoke(expand(pictures.grey[0]))
     shapes = {"scores": (4,), "logits": (4,), "embedding": (NETWORKS[network].embedding,)}
-    assert {name: value.shape for name, value in outputs.items()} == shapes
+    assert {name: outputs[name].shape for name in shapes} == shapes
+    assert ("cam" in outputs) == (network == "custom-vgg")
     assert len(int8) < 1.05 * model.count_params(), "a byte a weight"
