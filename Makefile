@@ -1,18 +1,23 @@
-# make classify | test | lint | bench | samples
+# make classify | test | faults | lint | bench | nightly | mediapipe | arm64 | samples | cards
 # Everything is installed into virtual environments in this folder; nothing else is touched.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PIP = -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help classify test lint format bench samples clean
+.PHONY: help classify test faults lint format bench mediapipe arm64 nightly samples cards clean
 
 help:
 	@echo 'make classify  set up without TensorFlow and classify the bundled synthetic phantoms'
 	@echo 'make test      set up with everything and run all tests'
+	@echo 'make faults    kill, starve and damage the watching daemon for minutes'
 	@echo 'make lint      ruff and mypy'
 	@echo 'make format    let ruff rewrite what it can'
 	@echo 'make bench     measure, side by side in one run; figures go to build/bench'
+	@echo 'make mediapipe  set up MediaPipe in an environment of its own; make test then reads the models with it too'
+	@echo 'make nightly   the tests that take minutes, arm64 among them'
+	@echo 'make arm64     hold emulated ARM boards against this machine; needs root, mmdebstrap and qemu-user-static'
 	@echo 'make samples   draw the bundled synthetic phantoms again'
+	@echo 'make cards     write docs/model-card.md from the cards of the bundled models'
 	@echo 'make clean     remove the virtual environments and caches'
 
 classify: .venv/installed
@@ -20,6 +25,9 @@ classify: .venv/installed
 
 test: .venv/installed .venv-dev/installed
 	.venv-dev/bin/python -m pytest $(TESTS)
+
+faults: .venv/installed .venv-dev/installed
+	.venv-dev/bin/python -m pytest -m '' -k watch tests/system
 
 lint: .venv-dev/installed
 	.venv-dev/bin/ruff check
@@ -33,13 +41,25 @@ format: .venv-dev/installed
 bench: .venv/installed .venv-dev/installed
 	mkdir -p build/bench
 	cd build/bench && ../../.venv/bin/python ../../benchmarks/cold.py
-	for script in xla frozen_features; do (cd build/bench && ../../.venv-dev/bin/python ../../benchmarks/$$script.py) || exit 1; done
+	for script in quantization xla frozen_features; do (cd build/bench && ../../.venv-dev/bin/python ../../benchmarks/$$script.py) || exit 1; done
+
+# Not a part of the others: half a gigabyte and OpenGL's libraries, for one more reader.
+mediapipe: .venv-mediapipe/installed
+
+nightly: .venv-dev/installed
+	.venv-dev/bin/python -m pytest -m nightly $(TESTS)
+
+arm64: .venv-dev/installed
+	PYTHON=.venv-dev/bin/python scripts/arm64/run
 
 samples: .venv-dev/installed
 	.venv-dev/bin/python -m oct_trainer.phantom.samples models/oct_models/samples
 
+cards: .venv/installed
+	.venv/bin/python -m oct_converters.inspection.model_card docs/model-card.md
+
 clean:
-	rm -rf .venv .venv-dev .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build/arm64 .venv .venv-dev .venv-mediapipe .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # The versions in constraints/ are those of Python 3.11; say so before pip does in its own way.
 PYTHON_CHECK = $(PYTHON) -c 'import sys; sys.exit(None if sys.version_info[:2] == (3, 11) else "make needs Python 3.11; name one with PYTHON=")'
@@ -54,4 +74,10 @@ PYTHON_CHECK = $(PYTHON) -c 'import sys; sys.exit(None if sys.version_info[:2] =
 	@$(PYTHON_CHECK)
 	$(PYTHON) -m venv .venv-dev
 	.venv-dev/bin/python $(PIP) -c constraints/dev.txt -e '.[train,tflite,dev]'
+	touch $@
+
+.venv-mediapipe/installed: constraints/mediapipe.txt
+	@$(PYTHON_CHECK)
+	$(PYTHON) -m venv .venv-mediapipe
+	.venv-mediapipe/bin/python $(PIP) -c constraints/mediapipe.txt mediapipe
 	touch $@
