@@ -4,13 +4,14 @@ import logging
 import os
 import select
 import signal
-import sys
 from collections import Counter
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 
+from oct_edge import logs
+from oct_edge.config.live import Live
+from oct_edge.config.tree import Config
 from oct_edge.console import say
 from oct_edge.exports import Exports
 from oct_edge.intake import Intake
@@ -26,51 +27,47 @@ INTERRUPTED = 130
 QUARANTINE = "quarantine"
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What to watch, with what, and where to keep what is known."""
-
-    inbox: Path
-    output: Path
-    state: Path
-    model: str
-    runtime: str
-    threads: int | None
-    once: bool
-    interval: float
-    stable: float
-
-
-def serve(settings: Settings) -> int:
+def serve(config: Config, *, once: bool = False, read: Callable[[], Config] | None = None) -> int:
     """Watch until a signal or, with `once`, until all is answered; returns the exit code.
 
-    The model has to give its golden answers before the first scan is taken, or a folder made.
+    The model has to give its golden answers before the first scan is taken, or a folder made. `read` gives the settings
+    as they are when SIGHUP comes.
 
     Raises:
         OctEdgeError: ModelError, RuntimeUnavailable, ConfigurationError, LedgerError, InboxUnavailable,
             WorkerUnavailable, InferenceFailed or OutputUnavailable.
     """
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    handler = logs.set_up(config.log)
     signals = Signals()
+    live = Live(config, read or (lambda: config))
     progress = Progress()
+
+    def look_up() -> None:
+        progress.made()
+        handler.tell_held_back()
+        if signals.hung_up():
+            live.reload()
+            logs.set_up(live.config.log)
+            watcher.tracker.delay = live.config.source.stable
+
     with ExitStack() as stack:
-        worker = Worker(settings.model, settings.runtime, settings.threads, pause=signals.wait)
+        worker = Worker(config.model.name, config.model.runtime, config.model.threads, pause=signals.wait)
         stack.callback(worker.close)
-        ledger = Ledger(settings.state)
+        ledger = Ledger(config.state_folder)
         stack.callback(ledger.close)
-        exports = Exports(settings.output, settings.state / QUARANTINE)
+        exports = Exports(config.output.folder, config.state_folder / QUARANTINE)
         stack.callback(exports.close)
         intake = Intake(ledger, worker, exports)
-        watcher = Watcher(settings.inbox, intake, delay=settings.stable, progress=progress.made)
+        watcher = Watcher(config.source.inbox, intake, delay=config.source.stable, progress=look_up)
         intake.catch_up()
-        log.info("watching %s with %s on %s", settings.inbox, worker.identity.name, worker.identity.runtime)
+        log.info("watching %s with %s on %s", config.source.inbox, worker.identity.name, worker.identity.runtime)
         progress.started()
-        watch(watcher, signals, progress.report, interval=settings.interval, once=settings.once)
+        watch(watcher, signals, progress.report, interval=lambda: live.config.source.interval, once=once)
         progress.ended()
-        unreadable = settings.once and not signals.received and watcher.unreadable()
+        unreadable = once and not signals.received and watcher.unreadable()
     if signal.SIGINT in signals.received:
         return INTERRUPTED
-    return 1 if settings.once and (progress.answers["rejected"] or unreadable) else 0
+    return 1 if once and (progress.answers["rejected"] or unreadable) else 0
 
 
 class Progress:
@@ -97,7 +94,7 @@ class Progress:
 
 
 class Signals:
-    """SIGTERM and SIGINT, from now on, as a `Stop`.
+    """SIGTERM and SIGINT, from now on, as a `Stop`; and SIGHUP, which ends it where its terminal is gone.
 
     Not a `threading.Event`: a handler that sets one while the main thread is going to sleep on it waits for itself.
     Python writes to the pipe as soon as a signal comes, so none is missed on the way into `select`.
@@ -105,14 +102,23 @@ class Signals:
 
     def __init__(self) -> None:
         self.received: list[int] = []
+        self._hangups = self._seen = 0
+        self._has_terminal = os.isatty(0)
         self._wake, writer = os.pipe()
         os.set_blocking(writer, False)
         signal.set_wakeup_fd(writer)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._receive)
+        signal.signal(signal.SIGHUP, self._hang_up)
 
     def is_set(self) -> bool:
         return bool(self.received)
+
+    def hung_up(self) -> bool:
+        """Whether SIGHUP came since this was asked before."""
+        hangups = self._hangups  # once: one more may come on the way
+        before, self._seen = self._seen, hangups
+        return hangups > before
 
     def wait(self, timeout: float) -> None:
         if select.select([self._wake], [], [], timeout)[0]:
@@ -120,3 +126,8 @@ class Signals:
 
     def _receive(self, number: int, _: FrameType | None) -> None:
         self.received.append(number)
+
+    def _hang_up(self, number: int, frame: FrameType | None) -> None:
+        if self._has_terminal and not os.isatty(0):
+            self._receive(number, frame)
+        self._hangups += 1

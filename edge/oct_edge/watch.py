@@ -79,7 +79,7 @@ class Watcher:
         self.inbox = inbox
         self._progress = progress
         self._intake = intake
-        self._tracker = StabilityTracker(delay, clock)
+        self.tracker = StabilityTracker(delay, clock)
         self._listed = False
         self._done: dict[Path, Signature] = {}
         self._complained: dict[Path, Signature] = {}
@@ -100,7 +100,7 @@ class Watcher:
             hint = "Create the folder, or mount the disk or share it is on."
             raise ConfigurationError(message, hint=hint) from error
         self._listed = True
-        self._tracker.keep_only(set(found))
+        self.tracker.keep_only(set(found))
         self._done = {path: signature for path, signature in self._done.items() if path in found}
         self._complained = {path: signature for path, signature in self._complained.items() if path in found}
         return {path: found[path] for path in sorted(found) if self._done.get(path) != found[path]}
@@ -114,7 +114,7 @@ class Watcher:
 
         After `stop` is set nothing more is begun, and what is under way is finished.
         """
-        at_rest = [item for item in self.pending().items() if self._tracker.is_stable(*item)]
+        at_rest = [item for item in self.pending().items() if self.tracker.is_stable(*item)]
         self._progress()
         read: list[tuple[Path, Signature, str]] = []
         yield from self._intake.answer(self._jobs(at_rest, stop, read), lambda: not stop.is_set())
@@ -148,7 +148,8 @@ class Watcher:
         """Say once for each state of a file why it cannot be read; it stays pending."""
         if self._complained.get(path) != signature:
             self._complained[path] = signature
-            log.warning("a file cannot be read and stays pending (%s): %s", error.code, error.hint)
+            said = "a file cannot be read and stays pending (%s): %s"
+            log.warning(said, error.code, error.hint, extra={"kind": error.code})
 
 
 def watch(
@@ -156,10 +157,10 @@ def watch(
     stop: Stop,
     report: Callable[[Result], None],
     *,
-    interval: float = 1.0,
+    interval: Callable[[], float] = lambda: 1.0,
     once: bool = False,
 ) -> None:
-    """Pass over the folder every `interval` seconds until `stop` is set.
+    """Pass over the folder every `interval()` seconds until `stop` is set.
 
     With `once` it ends when every scan in the folder is answered or came to rest unreadable. A result that is under
     way when `stop` is set is finished and reported.
@@ -169,7 +170,7 @@ def watch(
             report(result)
         if once and not stop.is_set() and watcher.pending().keys() == watcher.unreadable():
             return
-        stop.wait(interval)
+        stop.wait(interval())
 
 
 def _candidates(inbox: Path) -> Iterator[tuple[Path, Signature]]:

@@ -246,7 +246,7 @@ def test_once_ends_when_all_is_answered_or_came_to_rest_unreadable(place: Place)
     place.put("b.jpeg", b"b")
     place.put("empty.jpeg", b"")
     reported: list[Result] = []
-    watch(place.watcher, place.clock, reported.append, interval=0.5, once=True)
+    watch(place.watcher, place.clock, reported.append, interval=lambda: 0.5, once=True)
     assert [result.source.name for result in reported] == ["a.jpeg", "b.jpeg"]
     assert place.clock.now == 1000 + DELAY
 
