@@ -1,68 +1,86 @@
-"""`oct-edge watch` as a process: checked at the start, obedient to signals, honest to systemd."""
+"""`oct-edge watch` as a process: checked at the start, obedient to signals, honest to systemd.
+
+Three troubles heal by themselves and do not end it: an inbox that is gone, an output folder that is gone, a full disk.
+It says so, takes nothing, and goes on as soon as it can, from what the disk holds and not from what it remembers. Any
+other failure of a write ends it, because nobody knows what the disk holds then; the next start reads it.
+"""
 
 import logging
 import os
 import select
 import signal
 from collections import Counter
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 
 from oct_edge import logs
 from oct_edge.config.live import Live
 from oct_edge.config.tree import Config
 from oct_edge.console import say
+from oct_edge.errors import DiskFull, InboxUnavailable, OctEdgeError, OutputMissing
 from oct_edge.exports import Exports
+from oct_edge.health import Health
 from oct_edge.intake import Intake
 from oct_edge.ledger.store import Ledger
+from oct_edge.naming import naming
 from oct_edge.notify import Notifier
 from oct_edge.result import Result
-from oct_edge.watch import Watcher, watch
+from oct_edge.watch import Watcher, watch_once
 from oct_edge.worker.supervisor import Worker
 
 log = logging.getLogger("oct_edge.service")
 
 INTERRUPTED = 130
 QUARANTINE = "quarantine"
+_HEALING = (DiskFull, OutputMissing)
+_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds between two tries to go on
+_ROOM = 2**20  # bytes that have to be free before it goes on: less is full again at once
+_FAILING = 3  # replacements of the worker without an answer in between, before that is called a trouble
 
 
 def serve(config: Config, *, once: bool = False, read: Callable[[], Config] | None = None) -> int:
     """Watch until a signal or, with `once`, until all is answered; returns the exit code.
 
     The model has to give its golden answers before the first scan is taken, or a folder made. `read` gives the settings
-    as they are when SIGHUP comes.
+    anew when SIGHUP comes.
 
     Raises:
-        OctEdgeError: ModelError, RuntimeUnavailable, ConfigurationError, LedgerError, InboxUnavailable,
-            WorkerUnavailable, InferenceFailed or OutputUnavailable.
+        OctEdgeError: ModelError, RuntimeUnavailable, ConfigurationError, LedgerError, WorkerUnavailable,
+            InferenceFailed or OutputUnavailable; with `once` also what would heal by itself.
     """
-    handler = logs.set_up(config.log)
+    lines = logs.set_up(config.log)
     signals = Signals()
     live = Live(config, read or (lambda: config))
-    progress = Progress()
 
     def look_up() -> None:
-        progress.made()
-        handler.tell_held_back()
+        """What is done besides, whenever something was done."""
+        lines.tell_held_back()
         if signals.hung_up():
             live.reload()
             logs.set_up(live.config.log)
-            watcher.tracker.delay = live.config.source.stable
+            watcher.tracker.delay, watcher.give_up = live.config.source.stable, live.config.source.give_up
 
     with ExitStack() as stack:
         worker = Worker(config.model.name, config.model.runtime, config.model.threads, pause=signals.wait)
         stack.callback(worker.close)
-        ledger = Ledger(config.state_folder)
-        stack.callback(ledger.close)
-        exports = Exports(config.output.folder, config.state_folder / QUARANTINE)
-        stack.callback(exports.close)
-        intake = Intake(ledger, worker, exports)
-        watcher = Watcher(config.source.inbox, intake, delay=config.source.stable, progress=look_up)
-        intake.catch_up()
-        log.info("watching %s with %s on %s", config.source.inbox, worker.identity.name, worker.identity.runtime)
-        progress.started()
-        watch(watcher, signals, progress.report, interval=lambda: live.config.source.interval, once=once)
+        progress = Progress(stack.enter_context(closing(Health(config.state_folder))), worker, look_up)
+        watcher = Watcher(
+            config.source.inbox,
+            delay=config.source.stable,
+            give_up=config.source.give_up,
+            follow=config.source.symlinks == "follow",
+            naming=naming(config.privacy.names, config.state_folder),
+            progress=progress.made,
+        )
+        service = _Service(live, worker, watcher, signals, progress)
+        if once:
+            with service.opened() as intake:
+                watch_once(watcher, intake, signals, progress.report, config.source.interval)
+        else:
+            service.watch()
         progress.ended()
         unreadable = once and not signals.received and watcher.unreadable()
     if signal.SIGINT in signals.received:
@@ -70,27 +88,111 @@ def serve(config: Config, *, once: bool = False, read: Callable[[], Config] | No
     return 1 if once and (progress.answers["rejected"] or unreadable) else 0
 
 
-class Progress:
-    """What was answered since the start: printed, counted, and told to systemd."""
+@dataclass(frozen=True)
+class _Service:
+    """What stays for as long as the process lives; ledger and results are opened anew after each trouble with them."""
 
-    def __init__(self) -> None:
+    live: Live
+    worker: Worker
+    watcher: Watcher
+    signals: "Signals"
+    progress: "Progress"
+
+    def watch(self) -> None:
+        """Until a signal: watch, and where a trouble comes that heals by itself, wait until it has."""
+        pause = _PAUSE
+        while not self.signals.is_set():
+            before = self.progress.answers.total()
+            try:
+                with self.opened() as intake:
+                    self.progress.healed(error.code for error in _HEALING)
+                    self._look_around(intake)
+            except _HEALING as error:
+                self.progress.troubled(error)
+                pause = _PAUSE if self.progress.answers.total() > before else min(_LONGEST_PAUSE, 2 * pause)
+                self.signals.wait(pause)
+
+    @contextmanager
+    def opened(self) -> Iterator[Intake]:
+        """Ledger and results as they are on the disk; what the time before left undone is done."""
+        output, state = self.live.config.output.folder, self.live.config.state_folder
+        if self.progress.is_started:
+            _require_room([output, state])
+        with closing(Ledger(state)) as ledger, closing(Exports(output, state / QUARANTINE)) as exports:
+            intake = Intake(ledger, self.worker, exports)
+            intake.catch_up()
+            identity = self.worker.identity
+            log.info("watching %s with %s on %s", self.watcher.inbox, identity.name, identity.runtime)
+            self.progress.started()
+            yield intake
+
+    def _look_around(self, intake: Intake) -> None:
+        while not self.signals.is_set():
+            try:
+                for result in self.watcher.take(intake, self.signals):
+                    self.progress.report(result)
+                self.progress.healed([InboxUnavailable.code])
+            except InboxUnavailable as error:
+                self.progress.troubled(error)
+            self.signals.wait(self.live.config.source.interval)
+
+
+def _require_room(folders: Iterable[Path]) -> None:
+    """Whether it is worth a try to go on. No folder is made: one that is gone may be back with what is in it."""
+    for folder in folders:
+        if not folder.is_dir():
+            raise OutputMissing(f"{folder}: the folder is gone.")
+        disk = os.statvfs(folder)
+        if disk.f_bavail * disk.f_frsize < _ROOM:
+            raise DiskFull(f"{folder}: less than {_ROOM >> 20} MiB are free.")
+
+
+class Progress:
+    """What was answered since the start, and what is in the way: printed, counted, kept, and told to systemd."""
+
+    def __init__(self, health: Health, worker: Worker, look_up: Callable[[], object]) -> None:
         self.answers: Counter[str] = Counter()
+        self.is_started = False
+        self._health, self._worker, self._look_up = health, worker, look_up
         self._notifier = Notifier()
 
     def started(self) -> None:
-        self._notifier.ready("watching")
+        """The daemon serves, or says why it cannot."""
+        if not self.is_started:
+            self.is_started = True
+            self._notifier.ready(self._status())
 
     def made(self) -> None:
-        total, rejected = self.answers.total(), self.answers["rejected"]
-        self._notifier.progress(f"{total} answered since the start, {rejected} of them rejected")
+        if self._worker.failures >= _FAILING:
+            self._health.degrade("worker_failing", f"it was replaced {self._worker.failures} times in a row")
+        else:
+            self._health.recover("worker_failing")
+        self._health.keep()
+        self._look_up()
+        self._notifier.progress(self._status())
 
     def report(self, result: Result) -> None:
         say(result.to_json())
         self.answers[result.status] += 1
         self.made()
 
+    def troubled(self, error: OctEdgeError) -> None:
+        """Something is in the way that may go away by itself; it was just looked at."""
+        self._health.degrade(error.code, error.message)
+        self.started()
+        self.made()
+
+    def healed(self, codes: Iterable[str]) -> None:
+        for code in codes:
+            self._health.recover(code)
+
     def ended(self) -> None:
         self._notifier.stopping()
+
+    def _status(self) -> str:
+        total, rejected = self.answers.total(), self.answers["rejected"]
+        reasons = f"degraded: {', '.join(self._health.reasons)}; " if self._health.reasons else ""
+        return f"{reasons}{total} answered since the start, {rejected} of them rejected"
 
 
 class Signals:

@@ -12,7 +12,9 @@ from oct_edge.config.loaded import Loaded
 from oct_edge.config.tree import Config, Output, Source
 from oct_edge.console import DEBUG_VARIABLE
 from oct_edge.errors import SettingsRefused
+from oct_edge.naming import NAMES
 from oct_edge.runtime import KINDS
+from oct_edge.watch import GIVE_UP
 from oct_models import DEFAULT
 
 PLACES = '[source]\ninbox = "/scans"\n[output]\nfolder = "/results"\n'
@@ -239,5 +241,7 @@ def test_every_key_has_a_variable_and_every_flag_a_key() -> None:
 
 def test_the_choices_are_those_of_the_rooms_they_are_for() -> None:
     assert KEYS["model.runtime"].choices == KINDS
+    assert KEYS["privacy.names"].choices == NAMES
+    assert KEYS["source.give_up"].default == GIVE_UP
     assert KEYS["model.name"].default == DEFAULT
     assert {level.upper() for level in KEYS["log.level"].choices} <= logging.getLevelNamesMapping().keys()
