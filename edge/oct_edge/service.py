@@ -78,7 +78,7 @@ def serve(settings: Settings) -> int:
             give_up=settings.give_up,
             follow=settings.follow,
             naming=naming(settings.names, settings.state),
-            progress=progress.made,
+            progress=lambda: progress.made(watcher.waiting),
         )
         service = _Service(settings, worker, watcher, signals, progress)
         if settings.once:
@@ -158,6 +158,7 @@ class Progress:
     def __init__(self, health: Health, worker: Worker) -> None:
         self.answers: Counter[str] = Counter()
         self.is_started = False
+        self._waiting = 0
         self._health, self._worker = health, worker
         self._notifier = Notifier()
 
@@ -167,7 +168,9 @@ class Progress:
             self.is_started = True
             self._notifier.ready(self._status())
 
-    def made(self) -> None:
+    def made(self, waiting: int) -> None:
+        """Something was done; so many scans in the folder have no answer yet."""
+        self._waiting = waiting
         if self._worker.failures >= _FAILING:
             self._health.degrade("worker_failing", f"it was replaced {self._worker.failures} times in a row")
         else:
@@ -178,13 +181,13 @@ class Progress:
     def report(self, result: Result) -> None:
         say(result.to_json())
         self.answers[result.status] += 1
-        self.made()
+        self.made(max(0, self._waiting - 1))
 
     def troubled(self, error: OctEdgeError) -> None:
         """Something is in the way that may go away by itself; it was just looked at."""
         self._health.degrade(error.code, error.message)
         self.started()
-        self.made()
+        self.made(self._waiting)
 
     def healed(self, codes: Iterable[str]) -> None:
         for code in codes:
@@ -196,7 +199,7 @@ class Progress:
     def _status(self) -> str:
         total, rejected = self.answers.total(), self.answers["rejected"]
         reasons = f"degraded: {', '.join(self._health.reasons)}; " if self._health.reasons else ""
-        return f"{reasons}{total} answered since the start, {rejected} of them rejected"
+        return f"{reasons}{self._waiting} waiting, {total} answered since the start, {rejected} of them rejected"
 
 
 class Signals:
