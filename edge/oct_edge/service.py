@@ -73,7 +73,7 @@ def serve(config: Config, *, once: bool = False, read: Callable[[], Config] | No
             give_up=config.source.give_up,
             follow=config.source.symlinks == "follow",
             naming=naming(config.privacy.names, config.state_folder),
-            progress=progress.made,
+            progress=lambda: progress.made(watcher.waiting),
         )
         service = _Service(live, worker, watcher, signals, progress)
         if once:
@@ -153,6 +153,7 @@ class Progress:
     def __init__(self, health: Health, worker: Worker, look_up: Callable[[], object]) -> None:
         self.answers: Counter[str] = Counter()
         self.is_started = False
+        self._waiting = 0
         self._health, self._worker, self._look_up = health, worker, look_up
         self._notifier = Notifier()
 
@@ -162,7 +163,9 @@ class Progress:
             self.is_started = True
             self._notifier.ready(self._status())
 
-    def made(self) -> None:
+    def made(self, waiting: int) -> None:
+        """Something was done; so many scans in the folder have no answer yet."""
+        self._waiting = waiting
         if self._worker.failures >= _FAILING:
             self._health.degrade("worker_failing", f"it was replaced {self._worker.failures} times in a row")
         else:
@@ -174,13 +177,13 @@ class Progress:
     def report(self, result: Result) -> None:
         say(result.to_json())
         self.answers[result.status] += 1
-        self.made()
+        self.made(max(0, self._waiting - 1))
 
     def troubled(self, error: OctEdgeError) -> None:
         """Something is in the way that may go away by itself; it was just looked at."""
         self._health.degrade(error.code, error.message)
         self.started()
-        self.made()
+        self.made(self._waiting)
 
     def healed(self, codes: Iterable[str]) -> None:
         for code in codes:
@@ -192,7 +195,7 @@ class Progress:
     def _status(self) -> str:
         total, rejected = self.answers.total(), self.answers["rejected"]
         reasons = f"degraded: {', '.join(self._health.reasons)}; " if self._health.reasons else ""
-        return f"{reasons}{total} answered since the start, {rejected} of them rejected"
+        return f"{reasons}{self._waiting} waiting, {total} answered since the start, {rejected} of them rejected"
 
 
 class Signals:

@@ -67,6 +67,7 @@ class Watcher:
         self._follow, self._naming, self._progress = follow, naming, progress
         self.tracker = StabilityTracker(delay, clock)
         self.attempts = Attempts(clock)
+        self.waiting = 0  # scans without an answer when the folder was last looked at
         self._listed = False
         self._done: dict[Path, Signature] = {}
 
@@ -100,10 +101,14 @@ class Watcher:
 
         After `stop` is set nothing more is begun, and what is under way is finished.
         """
-        ready = [item for item in self.pending().items() if self._is_ready(*item)]
+        pending = self.pending()
+        self.waiting = len(pending)
+        ready = [item for item in pending.items() if self._is_ready(*item)]
         self._progress()
         read: list[tuple[Path, Signature, str]] = []
-        yield from intake.answer(self._jobs(ready, stop, read), lambda: not stop.is_set())
+        for result in intake.answer(self._jobs(ready, stop, read), lambda: not stop.is_set()):
+            self.waiting -= 1
+            yield result
         for path, signature, digest in read:
             if intake.is_answered(digest):
                 self._done[path] = signature
