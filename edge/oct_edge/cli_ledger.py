@@ -57,9 +57,11 @@ def _folder(given: Path | None) -> Path:
     Raises:
         SettingsRefused: the file or a variable says it in a way that cannot be understood.
     """
+    if given:
+        return given
     from oct_edge.config.load import Sources
 
-    return given or Sources().load().state_folder() or STATE
+    return Sources().load().state_folder() or STATE
 
 
 def results(

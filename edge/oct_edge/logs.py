@@ -40,6 +40,7 @@ class LimitedHandler(logging.StreamHandler):
 
     def __init__(self, lines: int = _LINES, seconds: float = _SECONDS, clock: Callable[[], float] = monotonic) -> None:
         super().__init__(sys.stderr)
+        self.addFilter(logging.Filter(OURS))
         self._lines, self._seconds, self._clock = lines, seconds, clock
         self._windows: dict[Kind, _Window] = {}
 

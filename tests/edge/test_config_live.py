@@ -50,11 +50,15 @@ def said(caplog: pytest.LogCaptureFixture, live: Live) -> list[tuple[str, str]]:
 
 
 def test_every_change_is_told_and_what_waits_is_told_each_time(caplog: pytest.LogCaptureFixture) -> None:
-    new = changed(changed(OLD, "source.interval", 9.0), "output.folder", Path("/other"))
-    live = Live(OLD, lambda: new)
+    wanted = changed(changed(OLD, "source.interval", 9.0), "retention.days", 30)
+    live = Live(OLD, lambda: changed(wanted, "output.folder", Path("/other")))
     waits = ("WARNING", "output.folder stays /results until the next start")
-    assert said(caplog, live) == [("INFO", "source.interval is 9.0 now, it was 1.0"), waits]
-    assert live.config == changed(OLD, "source.interval", 9.0)
+    assert said(caplog, live) == [
+        ("INFO", "source.interval is 9.0 now, it was 1.0"),
+        ("INFO", "retention.days is 30 now, it was not set"),
+        waits,
+    ]
+    assert live.config == wanted
     assert said(caplog, live) == [waits]
 
 

@@ -31,9 +31,9 @@ class Live:
         self.config, waiting = reloaded(old, new)
         for key in KEYS.values():
             if value_of(old, key) != value_of(self.config, key):
-                log.info("%s is %s now, it was %s", key.name, value_of(self.config, key), value_of(old, key))
+                log.info("%s is %s now, it was %s", key.name, _said(self.config, key), _said(old, key))
         for name in waiting:
-            log.warning("%s stays %s until the next start", name, value_of(old, KEYS[name]))
+            log.warning("%s stays %s until the next start", name, _said(old, KEYS[name]))
         if new == old:
             log.info("the settings were read again and are the same")
 
@@ -56,3 +56,8 @@ def reloaded(old: Config, new: Config) -> tuple[Config, list[str]]:
 
 def value_of(config: Config, key: Key) -> Any:
     return getattr(getattr(config, key.section), key.field)
+
+
+def _said(config: Config, key: Key) -> str:
+    value = value_of(config, key)
+    return "not set" if value is None else str(value)
