@@ -92,14 +92,14 @@ def results(
 
 
 def status(state: StateOption = None, as_json: JsonOption = False) -> None:
-    """Whether somebody watches, what is waiting, and what was answered."""
-    from oct_edge.ledger.present import status_lines
-    from oct_edge.ledger.reader import reading
+    """Whether somebody watches and what is in the way, what is waiting, what was answered, and how the device is."""
+    from oct_edge import status as seen
 
-    with reading(_folder(state)) as reader:
-        found = reader.status()
-    for line in [json.dumps(found)] if as_json else status_lines(found):
+    found = seen.status(_folder(state))
+    for line in [json.dumps(found)] if as_json else seen.lines(found):
         say(line)
+    if not as_json:
+        print(DISCLAIMER, file=sys.stderr)
 
 
 @audit.command()

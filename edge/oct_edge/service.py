@@ -25,6 +25,7 @@ from oct_edge.exports import Exports
 from oct_edge.health import Health
 from oct_edge.intake import Intake
 from oct_edge.ledger.store import Ledger
+from oct_edge.monitor import Monitor
 from oct_edge.naming import naming
 from oct_edge.notify import Notifier
 from oct_edge.result import Result
@@ -66,7 +67,10 @@ def serve(config: Config, *, once: bool = False, read: Callable[[], Config] | No
     with ExitStack() as stack:
         worker = Worker(config.model.name, config.model.runtime, config.model.threads, pause=signals.wait)
         stack.callback(worker.close)
-        progress = Progress(stack.enter_context(closing(Health(config.state_folder))), worker, look_up)
+        health = stack.enter_context(closing(Health(config.state_folder)))
+        textfile = config.metrics.textfile
+        monitor = Monitor(config.state_folder, health, worker.identity, config.model.name, textfile)
+        progress = Progress(health, worker, stack.enter_context(closing(monitor)), look_up)
         watcher = Watcher(
             config.source.inbox,
             delay=config.source.stable,
@@ -150,11 +154,11 @@ def _require_room(folders: Iterable[Path]) -> None:
 class Progress:
     """What was answered since the start, and what is in the way: printed, counted, kept, and told to systemd."""
 
-    def __init__(self, health: Health, worker: Worker, look_up: Callable[[], object]) -> None:
+    def __init__(self, health: Health, worker: Worker, monitor: Monitor, look_up: Callable[[], object]) -> None:
         self.answers: Counter[str] = Counter()
         self.is_started = False
         self._waiting = 0
-        self._health, self._worker, self._look_up = health, worker, look_up
+        self._health, self._worker, self._monitor, self._look_up = health, worker, monitor, look_up
         self._notifier = Notifier()
 
     def started(self) -> None:
@@ -170,13 +174,14 @@ class Progress:
             self._health.degrade("worker_failing", f"it was replaced {self._worker.failures} times in a row")
         else:
             self._health.recover("worker_failing")
-        self._health.keep()
+        self._monitor.look(waiting)
         self._look_up()
         self._notifier.progress(self._status())
 
     def report(self, result: Result) -> None:
         say(result.to_json())
         self.answers[result.status] += 1
+        self._monitor.answered(result)
         self.made(max(0, self._waiting - 1))
 
     def troubled(self, error: OctEdgeError) -> None:

@@ -139,6 +139,13 @@ def test_what_this_user_may_not_use_is_told_with_its_line(place: Place) -> None:
     ]
 
 
+def test_a_textfile_that_no_collector_reads_is_told(place: Place) -> None:
+    text = f'[metrics]\ntextfile = "{place.folder}/metrics.txt"\n'
+    assert place.refused("config", "check", text=text) == [
+        f"file:6: metrics.textfile: {place.folder}/metrics.txt is read by no collector: its name has to end in .prom."
+    ]
+
+
 def test_a_disk_that_is_read_only_is_told_to_root_too(place: Place, small_disk: Callable[[str], Path]) -> None:
     disk = small_disk("16k")
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)

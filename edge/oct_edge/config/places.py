@@ -7,6 +7,7 @@ from pathlib import Path
 from stat import S_ISDIR
 
 from oct_edge.config.loaded import Loaded, Mistake
+from oct_edge.metrics import SUFFIX
 from oct_models import bundled_models
 
 
@@ -41,6 +42,12 @@ def _not_to_be_written(file: Path) -> str | None:
     return _not_to_be_filled(file.parent)
 
 
+def _not_to_be_collected(file: Path) -> str | None:
+    if file.suffix != SUFFIX:
+        return f"{file} is read by no collector: its name has to end in {SUFFIX}"
+    return _not_to_be_written(file)
+
+
 def _not_to_be_served(model: Path) -> str | None:
     if str(model) in bundled_models() or (os.access(model, os.R_OK) and not S_ISDIR(_mode(model))):
         return None
@@ -61,5 +68,5 @@ _CHECKS: dict[str, Callable[[Path], str | None]] = {
     "output.jsonl": _not_to_be_written,
     "output.csv": _not_to_be_written,
     "state.folder": _not_to_be_filled,
-    "metrics.textfile": _not_to_be_written,
+    "metrics.textfile": _not_to_be_collected,
 }

@@ -106,7 +106,7 @@ class Metrics:
     """What monitoring collects."""
 
     textfile: Annotated[
-        Path | None, About("a file for the textfile collector of Prometheus' node exporter; not set: none")
+        Path | None, About("a `.prom` file for the textfile collector of Prometheus' node exporter; not set: none")
     ] = None
 
 
