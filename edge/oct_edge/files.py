@@ -61,7 +61,7 @@ def write_together(files: Mapping[Path, bytes]) -> None:
         for partial, path in partials.items():
             partial.replace(path)
         for folder in dict.fromkeys(path.parent for path in files):
-            _sync_folder(folder)
+            sync_folder(folder)
     except BaseException as error:  # Ctrl-C too leaves nothing behind
         for partial in partials:
             with suppress(OSError):
@@ -72,7 +72,27 @@ def write_together(files: Mapping[Path, bytes]) -> None:
         raise OutputUnavailable(f"{folder}: a file cannot be written ({error.strerror}).") from error
 
 
-def _sync_folder(folder: Path) -> None:
+def remove_together(files: Iterable[Path]) -> None:
+    """Remove those of the files that are there, and sync their folders.
+
+    Raises:
+        OutputUnavailable: one cannot be removed, or its folder is gone. The message names the folder only, as in
+            `write_atomically`.
+    """
+    paths = list(files)
+    folder = paths[0].parent if paths else Path()
+    try:
+        for path in paths:
+            folder = path.parent
+            path.unlink(missing_ok=True)
+        for folder in dict.fromkeys(path.parent for path in paths):
+            sync_folder(folder)
+    except OSError as error:
+        raise OutputUnavailable(f"{folder}: a file cannot be removed ({error.strerror}).") from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make names that were given or taken in the folder durable. Raises OSError."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(fd)

@@ -18,7 +18,7 @@ from typing import Protocol
 from oct_edge.errors import ConfigurationError, InboxUnavailable, ScanEmpty, ScanError, ScanNotFound
 from oct_edge.intake import Intake, job_of
 from oct_edge.reading import SUFFIXES, read_bytes
-from oct_edge.result import Result
+from oct_edge.result import Result, readable
 from oct_edge.worker.supervisor import Job
 
 log = logging.getLogger("oct_edge.watch")
@@ -114,13 +114,22 @@ class Watcher:
 
         After `stop` is set nothing more is begun, and what is under way is finished.
         """
-        at_rest = [item for item in self.pending().items() if self._tracker.is_stable(*item)]
+        self._read_again(self._intake.regrading.take_up())
+        pending = self.pending()
+        at_rest = [item for item in pending.items() if self._tracker.is_stable(*item)]
         self._progress()
         read: list[tuple[Path, Signature, str]] = []
         yield from self._intake.answer(self._jobs(at_rest, stop, read), lambda: not stop.is_set())
         for path, signature, digest in read:
             if self._intake.is_answered(digest):
                 self._done[path] = signature
+        if all(signature in (self._done.get(path), self._complained.get(path)) for path, signature in pending.items()):
+            self._intake.regrading.looked()
+
+    def _read_again(self, names: set[str]) -> None:
+        """Files of these names are pending once more."""
+        if names:
+            self._done = {path: known for path, known in self._done.items() if readable(path.name) not in names}
 
     def _jobs(
         self, files: Iterable[tuple[Path, Signature]], stop: Stop, read: list[tuple[Path, Signature, str]]

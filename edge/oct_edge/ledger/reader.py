@@ -3,6 +3,7 @@
 import json
 import os
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -10,40 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from oct_edge.errors import ChainBroken, LedgerNotFound
+from oct_edge.ledger.batch import LOOKED
 from oct_edge.ledger.chain import COLUMNS, Head, verify
+from oct_edge.ledger.checkpoint import Checkpoint, last_checkpoint, verify_known
 from oct_edge.ledger.connection import connect_to_read, explained, version
+from oct_edge.ledger.query import SEEN, SIGHTINGS, UNSEEN, WAITING, Query, matching
+from oct_edge.ledger.recovery import kept_aside
+from oct_edge.ledger.schema import VERSION
 from oct_edge.ledger.store import LEDGER, LOCK
 
-SIGHTINGS = """
-SELECT seen.time, seen.name, seen.scan, last.state, last.body,
-    (SELECT scan FROM events WHERE kind = 'sighting' AND name = seen.name ORDER BY seq DESC LIMIT 1) AS shows
-FROM events AS seen LEFT JOIN scans AS last ON last.scan = seen.scan
-WHERE seen.kind = 'sighting'
+_COUNTS = "SELECT state, count(*) FROM scans GROUP BY 1 ORDER BY 1"
+_FORGOTTEN = "SELECT count(*) FROM known WHERE scan NOT IN (SELECT scan FROM scans)"
+# What schema 1 has not, so that a ledger can be asked before the service of this release has brought it up to date.
+_STAND_INS = """
+CREATE TEMP TABLE IF NOT EXISTS known (scan TEXT, state TEXT);
+CREATE TEMP TABLE IF NOT EXISTS serving (model TEXT, name TEXT);
 """
-
-
-@dataclass(frozen=True)
-class Query:
-    """What to look for; everything that is given has to fit. Times are beginnings of `2026-11-23T10:11:12Z`, in UTC."""
-
-    since: str | None = None
-    until: str | None = None
-    state: str | None = None
-    label: str | None = None
-    referral: str | None = None
-    name: str | None = None
-
-    def conditions(self) -> dict[str, str]:
-        """SQL conditions with one place for a value each, and their values."""
-        given = {
-            "seen.time >= ?": self.since,
-            "seen.time < ? || '~'": self.until,  # a character behind every other: the whole day, hour or minute
-            "last.state = ?": self.state,
-            "json_extract(last.body, '$.label') = ?": self.label,
-            "json_extract(last.body, '$.referral.group') = ?": self.referral,
-            "seen.name GLOB ?": self.name,
-        }
-        return {condition: value for condition, value in given.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -70,26 +53,47 @@ class Reader:
         return self._connection.execute(f"SELECT {', '.join(COLUMNS)} FROM events ORDER BY seq")
 
     def verify(self, expect: str | None = None) -> Head:
-        """The end of the chain, all of whose links hold.
+        """The end of the chain, all of whose links hold from the last checkpoint on.
 
         Raises:
-            ChainBroken: one does not, or no event has the digest `expect`.
+            ChainBroken: one does not, no event has the digest `expect`, or what the checkpoint covers was altered.
         """
         try:
-            return verify(self.events(), expect=expect)
+            head = verify(self.events(), self.checkpoint().head, expect)
+            verify_known(self._connection)
         except ChainBroken as error:
             raise ChainBroken(f"{self._folder / LEDGER}: {error.message}") from error
+        return head
+
+    def checkpoint(self) -> Checkpoint:
+        return last_checkpoint(self._connection)
 
     def sightings(self, query: Query) -> Iterator[Sighting]:
         """Every sighting that fits, in the order they were written down."""
         conditions = query.conditions()
         where = "".join(f" AND {condition}" for condition in conditions)
-        rows = self._connection.execute(f"{SIGHTINGS}{where} ORDER BY seen.seq", tuple(conditions.values()))
-        for seen, name, scan, state, body, shows in rows:
-            yield Sighting(seen, name, scan, state, shows if shows != scan else None, body and json.loads(body))
+        for source in (UNSEEN, SEEN) if self.checkpoint().seq else (SEEN,):
+            asked = f"{SIGHTINGS.format(source)}{where} ORDER BY seen.seq"
+            for seen, name, scan, state, body, shows in self._connection.execute(asked, tuple(conditions.values())):
+                superseded_by = shows if shows != scan else None
+                yield Sighting(seen, name, scan, state, superseded_by, body and json.loads(body))
+
+    def to_regrade(self, query: Query, also_same: bool) -> Counter[str]:
+        """How many contents a request would find now, by the model that answered them."""
+        found = matching(self._connection, query, (self.serving() or {}).get("sha256", ""), also_same)
+        return Counter(model for _, _, model in found)
+
+    def serving(self) -> dict[str, str] | None:
+        """The model of the process that watches, or watched last."""
+        row = self._connection.execute("SELECT name, model FROM serving").fetchone()
+        return {"name": row[0], "sha256": row[1]} if row else None
+
+    def watched_by(self) -> int | None:
+        """The process that writes the ledger."""
+        return holder(self._folder / LOCK)
 
     def status(self) -> dict[str, Any]:
-        """Counts by state, class and referral, the last answer, and who watches."""
+        """Counts by state, class and referral, the last answer, what waits, what was removed, and who watches."""
         answers = "FROM scans WHERE state = 'classified' GROUP BY 1 ORDER BY 1"
         last = "SELECT max(time) FROM scans WHERE state <> 'pending'"
         seq, head = self._connection.execute("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1").fetchone() or (
@@ -98,14 +102,28 @@ class Reader:
         )
         return {
             "ledger": str(self._folder / LEDGER),
-            "watched_by": holder(self._folder / LOCK),
-            "last_answer": self._connection.execute(last).fetchone()[0],
-            "states": self._counts("SELECT state, count(*) FROM scans GROUP BY 1 ORDER BY 1"),
+            "watched_by": self.watched_by(),
+            "model": self.serving(),
+            "last_answer": self._one(last),
+            "states": self._counts(_COUNTS),
             "classes": self._counts(f"SELECT json_extract(body, '$.label'), count(*) {answers}"),
             "referrals": self._counts(f"SELECT json_extract(body, '$.referral.group'), count(*) {answers}"),
+            "to_regrade": self._waiting(),
+            "forgotten": self._one(_FORGOTTEN),
+            "removed": self.checkpoint().seq,
+            "damaged": kept_aside(self._folder),
             "events": seq,
             "head": head,
         }
+
+    def _waiting(self) -> dict[str, int]:
+        """Contents that wait for another answer, those that are not in the inbox apart."""
+        looked = self._one(f"SELECT max(seq) FROM marks WHERE name = '{LOOKED}'") or 0
+        asked = [seq for _, seq in self._connection.execute(WAITING)]
+        return {"waiting": sum(seq > looked for seq in asked), "unavailable": sum(seq <= looked for seq in asked)}
+
+    def _one(self, query: str) -> Any:
+        return self._connection.execute(query).fetchone()[0]
 
     def _counts(self, query: str) -> dict[str, int]:
         return dict(self._connection.execute(query).fetchall())
@@ -124,7 +142,8 @@ def reading(folder: Path) -> Iterator[Reader]:
     if not path.exists():
         raise LedgerNotFound(f"{path}: there is no ledger.")
     with explained(path), closing(connect_to_read(path)) as connection:
-        version(connection, path)
+        if version(connection, path) < VERSION:
+            connection.executescript(_STAND_INS)
         connection.execute("BEGIN")  # one state for all questions
         yield Reader(connection, folder)
 
