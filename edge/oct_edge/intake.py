@@ -51,7 +51,7 @@ class Intake:
         A ledger without an event takes over the results that are files: those of a release that had no ledger, or of a
         ledger that was lost. Results without a file get one.
         """
-        if not self._ledger.head.seq:
+        if self._ledger.is_new:
             self._adopt()
         self._ledger.serve(self._grader.identity)
         results = self._ledger.unexported()

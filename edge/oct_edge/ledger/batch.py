@@ -6,10 +6,11 @@ showed the same content last is no new sighting.
 """
 
 import sqlite3
+from collections.abc import Mapping
 from typing import cast
 
 from oct_edge.ledger.chain import Event, Head
-from oct_edge.ledger.checkpoint import checkpoint_at, last_checkpoint
+from oct_edge.ledger.checkpoint import checkpoint_at, first_checkpoint, last_checkpoint
 from oct_edge.ledger.query import matching
 from oct_edge.ledger.request import Request
 from oct_edge.ledger.schema import FINAL, State
@@ -102,6 +103,11 @@ class Batch:
         self._connection.executemany("REPLACE INTO known VALUES (?, ?)", leaving.items())
         self._connection.execute("DELETE FROM events WHERE seq <= ?", (until,))
         self._count(-sum(state in FINAL for state in leaving.values()))
+
+    def took_over(self, known: Mapping[str, str]) -> None:
+        """This ledger, which has no events yet, replaces one that knew these states of contents."""
+        self._connection.executemany("INSERT INTO known VALUES (?, ?)", known.items())
+        self._append("checkpoint", "", None, "", first_checkpoint(known).to_json())
 
     def _was_sighted(self, scan: str, name: str) -> bool:
         """Whether a sighting would say what was said before retention removed it."""

@@ -57,6 +57,22 @@ def checkpoint_at(connection: sqlite3.Connection, until: int, leaving: Mapping[s
     return Checkpoint(until, digest, *_counted(merge(kept, sorted(leaving.items()))))
 
 
+def first_checkpoint(known: Mapping[str, str]) -> Checkpoint:
+    """The checkpoint that a ledger begins with which takes over what another one knew."""
+    known_count, digest = _counted(sorted(known.items()))
+    return Checkpoint(known=known_count, digest=digest)
+
+
+def verified_known(connection: sqlite3.Connection) -> dict[str, str]:
+    """What is known of removed contents.
+
+    Raises:
+        ChainBroken: it was altered.
+    """
+    verify_known(connection)
+    return dict(connection.execute(_KNOWN))
+
+
 def verify_known(connection: sqlite3.Connection) -> None:
     """Hold what is known of removed contents against the last checkpoint.
 

@@ -8,15 +8,17 @@ import errno
 import fcntl
 import os
 import sqlite3
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from oct_edge.errors import ChainBroken, ConfigurationError, LedgerDamaged, OutputUnavailable
+from oct_edge.ledger.batch import Batch
 from oct_edge.ledger.chain import COLUMNS, Head, verify
 from oct_edge.ledger.checkpoint import last_checkpoint
 from oct_edge.ledger.connection import connect, explained, version
 from oct_edge.ledger.migrate import migrate
-from oct_edge.ledger.recovery import cleared, has_reason, look_through, set_aside
+from oct_edge.ledger.recovery import cleared, has_reason, known_in, look_through, set_aside
 from oct_edge.ledger.schema import DEFINITION
 
 LINKS = 100  # that are verified
@@ -34,10 +36,23 @@ def opened(path: Path) -> tuple[sqlite3.Connection, Head]:
     try:
         found = _opened(path)
     except LedgerDamaged as error:
-        set_aside(path, error.message)
-        found = _opened(path)
+        aside = set_aside(path, error.message)
+        connection, head = _opened(path)
+        with explained(path):
+            found = connection, _taken_over(connection, head, known_in(aside))
     cleared(path)
     return found
+
+
+def _taken_over(connection: sqlite3.Connection, head: Head, known: Mapping[str, str]) -> Head:
+    """What the damaged ledger knew is known here too, so that it is not answered a second time."""
+    if not known:
+        return head
+    batch = Batch(connection, head)
+    connection.execute("BEGIN IMMEDIATE")
+    batch.took_over(known)
+    connection.execute("COMMIT")
+    return batch.head
 
 
 def _opened(path: Path) -> tuple[sqlite3.Connection, Head]:

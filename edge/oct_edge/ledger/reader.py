@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from oct_edge.errors import ChainBroken, LedgerNotFound
+from oct_edge.errors import ChainBroken, LedgerDamaged, LedgerNotFound
 from oct_edge.ledger.batch import LOOKED
 from oct_edge.ledger.chain import COLUMNS, Head, verify
 from oct_edge.ledger.checkpoint import Checkpoint, last_checkpoint, verify_known
 from oct_edge.ledger.connection import connect_to_read, explained, version
 from oct_edge.ledger.query import SEEN, SIGHTINGS, UNSEEN, WAITING, Query, matching
-from oct_edge.ledger.recovery import kept_aside
-from oct_edge.ledger.schema import VERSION
+from oct_edge.ledger.recovery import kept_aside, suspect
+from oct_edge.ledger.schema import FINAL, VERSION
 from oct_edge.ledger.store import LEDGER, LOCK
 
 _COUNTS = "SELECT state, count(*) FROM scans GROUP BY 1 ORDER BY 1"
@@ -95,7 +95,7 @@ class Reader:
     def status(self) -> dict[str, Any]:
         """Counts by state, class and referral, the last answer, what waits, what was removed, and who watches."""
         answers = "FROM scans WHERE state = 'classified' GROUP BY 1 ORDER BY 1"
-        last = "SELECT max(time) FROM scans WHERE state <> 'pending'"
+        last = f"SELECT time FROM events WHERE kind IN {FINAL} ORDER BY seq DESC LIMIT 1"
         seq, head = self._connection.execute("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1").fetchone() or (
             Head().seq,
             Head().hash,
@@ -118,12 +118,13 @@ class Reader:
 
     def _waiting(self) -> dict[str, int]:
         """Contents that wait for another answer, those that are not in the inbox apart."""
-        looked = self._one(f"SELECT max(seq) FROM marks WHERE name = '{LOOKED}'") or 0
+        looked = self._one(f"SELECT seq FROM marks WHERE name = '{LOOKED}'") or 0
         asked = [seq for _, seq in self._connection.execute(WAITING)]
         return {"waiting": sum(seq > looked for seq in asked), "unavailable": sum(seq <= looked for seq in asked)}
 
     def _one(self, query: str) -> Any:
-        return self._connection.execute(query).fetchone()[0]
+        row = self._connection.execute(query).fetchone()
+        return row[0] if row else None
 
     def _counts(self, query: str) -> dict[str, int]:
         return dict(self._connection.execute(query).fetchall())
@@ -141,11 +142,15 @@ def reading(folder: Path) -> Iterator[Reader]:
     path = folder / LEDGER
     if not path.exists():
         raise LedgerNotFound(f"{path}: there is no ledger.")
-    with explained(path), closing(connect_to_read(path)) as connection:
-        if version(connection, path) < VERSION:
-            connection.executescript(_STAND_INS)
-        connection.execute("BEGIN")  # one state for all questions
-        yield Reader(connection, folder)
+    try:
+        with explained(path), closing(connect_to_read(path)) as connection:
+            if version(connection, path) < VERSION:
+                connection.executescript(_STAND_INS)
+            connection.execute("BEGIN")  # one state for all questions
+            yield Reader(connection, folder)
+    except LedgerDamaged:
+        suspect(path)
+        raise
 
 
 def holder(lock: Path) -> int | None:

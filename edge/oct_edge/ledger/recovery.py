@@ -7,12 +7,14 @@ events were altered while its file is whole is no damage: it is evidence, and st
 
 import logging
 import sqlite3
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from oct_edge.errors import LedgerDamaged, OutputUnavailable
+from oct_edge.errors import ChainBroken, LedgerDamaged, OutputUnavailable
 from oct_edge.files import sync_folder
+from oct_edge.ledger.checkpoint import verified_known
+from oct_edge.ledger.connection import connect_to_read
 
 log = logging.getLogger("oct_edge.ledger")
 
@@ -55,7 +57,7 @@ def cleared(path: Path) -> None:
         (path.parent / SUSPECT).unlink()
 
 
-def set_aside(path: Path, why: str) -> None:
+def set_aside(path: Path, why: str) -> Path:
     """Rename the closed file and its log; SQLite discards a log without its database, so the order does no harm.
 
     Raises:
@@ -72,11 +74,26 @@ def set_aside(path: Path, why: str) -> None:
     except OSError as error:
         raise OutputUnavailable(f"{path}: is damaged and cannot be moved aside ({error.strerror}).") from error
     log.warning("%s It is kept as %s, and a new one begins with the results that are files.", why, aside.name)
+    return aside
+
+
+def known_in(aside: Path) -> dict[str, str]:
+    """What a damaged ledger knew of contents whose events retention removed, if that is still what it should be."""
+    try:
+        with closing(connect_to_read(aside)) as connection:
+            return verified_known(connection)
+    except (sqlite3.Error, ChainBroken):
+        return {}
+    finally:
+        with suppress(OSError):
+            _beside(aside, _SHM).unlink()
+            if not _beside(aside, _WAL).stat().st_size:
+                _beside(aside, _WAL).unlink()
 
 
 def kept_aside(folder: Path) -> list[str]:
     """What was moved aside and still lies there."""
-    return sorted(path.name for path in folder.glob(f"*{ASIDE}*") if not path.name.endswith(_WAL))
+    return sorted(path.name for path in folder.glob(f"*{ASIDE}*") if not path.name.endswith((_WAL, _SHM)))
 
 
 def _beside(path: Path, suffix: str) -> Path:

@@ -50,7 +50,7 @@ class Regrading:
             self._looking = False
             missing = self._ledger.waiting()[0]
             if missing:
-                log.warning("%d contents to be graded again are not in the inbox and keep their answers", missing)
+                log.warning("contents to be graded again that are not in the inbox and keep their answers: %d", missing)
 
     def _read(self, path: Path) -> Request | None:
         try:

@@ -60,7 +60,7 @@ CREATE TRIGGER events_are_not_deleted BEFORE DELETE ON events WHEN OLD.seq > {_C
 BEGIN SELECT raise(ABORT, 'events are never deleted without a checkpoint'); END;
 
 CREATE TRIGGER known_comes_with_a_checkpoint BEFORE INSERT ON known
-WHEN (SELECT coalesce(min(seq), 1) FROM events) > {_COVERED}
+WHEN (SELECT min(seq) FROM events) > {_COVERED}
 BEGIN SELECT raise(ABORT, 'known contents come with a checkpoint'); END;
 CREATE TRIGGER known_is_not_changed BEFORE UPDATE ON known
 BEGIN SELECT raise(ABORT, 'known contents are never changed'); END;

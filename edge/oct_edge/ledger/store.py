@@ -80,6 +80,12 @@ class Ledger:
             raise
         self.head = batch.head
 
+    @property
+    def is_new(self) -> bool:
+        """Whether no content was ever written down here."""
+        first = self._rows("SELECT seq, kind FROM events ORDER BY seq LIMIT 1")
+        return first in ([], [(1, "checkpoint")]) and self.head.seq <= 1
+
     def state(self, scan: str) -> State | None:
         """The last state of a content, None if it was never taken."""
         with self._in_use():
@@ -123,7 +129,8 @@ class Ledger:
         oldest = f"SELECT seq FROM scans WHERE state IN {FINAL} ORDER BY seq LIMIT 1 OFFSET ?"
         many = next((seq for (seq,) in self._rows(oldest, excess - 1)), 0) if excess > 0 else 0
         until = min(max(old, many), self._mark(EXPORTED), first + most - 1)
-        return until if until >= first else 0
+        worth = self._rows("SELECT 1 FROM events WHERE seq <= ? AND kind <> 'checkpoint' LIMIT 1", until)
+        return until if worth else 0
 
     def leaving(self, until: int) -> list[tuple[str, str]]:
         """Name and content of the answers that go with the events up to this one."""
