@@ -19,7 +19,7 @@ from oct_edge.ledger.checkpoint import last_checkpoint
 from oct_edge.ledger.connection import connect, explained, version
 from oct_edge.ledger.migrate import migrate
 from oct_edge.ledger.recovery import cleared, has_reason, known_in, look_through, set_aside
-from oct_edge.ledger.schema import DEFINITION
+from oct_edge.ledger.schema import DEFINITION, VERSION
 
 LINKS = 100  # that are verified
 _FAILING_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
@@ -63,23 +63,23 @@ def _opened(path: Path) -> tuple[sqlite3.Connection, Head]:
             found = version(connection, path)
             if doubtful:
                 look_through(connection, path)
-            _prepare(connection, found)
-            return connection, _checked_head(connection, path)
+            _prepare(connection, new=not found)
+            head = _checked_head(connection, path)
+            migrate(connection, found or VERSION)
+            return connection, head
         except BaseException:
             with suppress(sqlite3.Error):
                 connection.close()
             raise
 
 
-def _prepare(connection: sqlite3.Connection, found: int) -> None:
-    if not found:
+def _prepare(connection: sqlite3.Connection, *, new: bool) -> None:
+    if new:
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # which only an empty file takes
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA journal_size_limit = {_LOG}")
-    if found:
-        migrate(connection, found)
-    else:
+    if new:
         connection.executescript(f"BEGIN IMMEDIATE; {DEFINITION} COMMIT;")
 
 
