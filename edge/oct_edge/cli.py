@@ -159,6 +159,7 @@ def watch(
 
 app.command()(cli_ledger.results)
 app.command()(cli_ledger.status)
+app.command()(cli_ledger.regrade)
 app.add_typer(cli_ledger.audit, name="audit")
 app.add_typer(cli_config.config, name="config")
 

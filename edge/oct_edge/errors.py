@@ -22,7 +22,8 @@
     │   └── SettingsRefused                   mistakes in the file, the variables or the flags, all of them at once
     ├── LedgerError                  exit 78  the ledger may not be used
     │   ├── LedgerNotFound                    nothing was watched with this state folder yet
-    │   ├── LedgerDamaged                     no database, not one of ours, or with pages that contradict each other
+    │   ├── LedgerDamaged                     no database, or with pages that contradict each other
+    │   ├── LedgerForeign                     a database of another program
     │   ├── LedgerTooNew                      a later release wrote it
     │   └── ChainBroken                       an event was altered or removed
     ├── RuntimeUnavailable           exit 69  no TFLite interpreter of the kind asked for
@@ -221,10 +222,20 @@ class LedgerNotFound(LedgerError):
 
 
 class LedgerDamaged(LedgerError):
-    """The file is no database, belongs to another program, or has pages that contradict each other."""
+    """The file is no database, or has pages that contradict each other.
+
+    Raised to those who ask. The process that watches moves the file aside and begins a new one.
+    """
 
     code = "ledger_damaged"
-    hint = "Move the file away and start again: a new one begins with the results that are files."
+    hint = "Start the service again: it moves the file aside, and a new one begins with the results that are files."
+
+
+class LedgerForeign(LedgerError):
+    """The file is an intact database that this program did not make."""
+
+    code = "ledger_foreign"
+    hint = "Name another folder with --state, or move the file away."
 
 
 class LedgerTooNew(LedgerError):

@@ -14,8 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from oct_edge.errors import ConfigurationError
-from oct_edge.files import PARTIAL, write_together
-from oct_edge.result import SCHEMA, Result
+from oct_edge.files import PARTIAL, remove_together, write_together
+from oct_edge.result import SCHEMA, Result, readable
 
 _DIGEST = 16  # hex digits of the SHA-256 in a file name
 _STEM = 80
@@ -57,20 +57,35 @@ class Exports:
                     yield result
 
     def write(self, results: Iterable[Result]) -> None:
-        """Make the results durable as files.
+        """Make the results durable as files, in the place of earlier ones of the same contents.
 
         Raises:
             OutputUnavailable: they are not, and must not be reported.
         """
-        files = {}
+        files, outdated = {}, []
         for result in results:
-            digest = (result.source.sha256 or "")[:_DIGEST]
-            name = f"{_safe(result.source.name)}.{digest}"
-            files[self.results / f"{name}.json"] = f"{result.to_json()}\n".encode()
+            file, note = self._paths(result.source.name, result.source.sha256 or "")
+            files[file] = f"{result.to_json()}\n".encode()
             if result.status == "rejected":
-                files[self.quarantine / f"{name}.reason.json"] = _note(result)
+                files[note] = _note(result)
+            elif note.exists():
+                outdated.append(note)
         if files:
             write_together(files)
+            remove_together(outdated)
+
+    def remove(self, contents: Iterable[tuple[str, str]]) -> None:
+        """Remove the files of these names and contents, as far as nobody took them away.
+
+        Raises:
+            OutputUnavailable: they are still there, or a folder is gone and may come back with them.
+        """
+        remove_together(path for name, sha256 in contents for path in self._paths(name, sha256))
+
+    def _paths(self, name: str, sha256: str) -> tuple[Path, Path]:
+        """Where the result of a content is a file, and where the note if it is turned away."""
+        stem = f"{_safe(readable(name))}.{sha256[:_DIGEST]}"
+        return self.results / f"{stem}.json", self.quarantine / f"{stem}.reason.json"
 
 
 def _note(result: Result) -> bytes:

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from oct_edge import logs
+from oct_edge.clock import synchronised
 from oct_edge.config.live import Live
 from oct_edge.config.tree import Config
 from oct_edge.console import say
@@ -24,6 +25,7 @@ from oct_edge.errors import DiskFull, InboxUnavailable, OctEdgeError, OutputMiss
 from oct_edge.exports import Exports
 from oct_edge.health import Health
 from oct_edge.intake import Intake
+from oct_edge.ledger.retention import Limits, Upkeep
 from oct_edge.ledger.store import Ledger
 from oct_edge.monitor import Monitor
 from oct_edge.naming import naming
@@ -81,8 +83,9 @@ def serve(config: Config, *, once: bool = False, read: Callable[[], Config] | No
         )
         service = _Service(live, worker, watcher, signals, progress)
         if once:
-            with service.opened() as intake:
+            with service.opened() as (intake, upkeep):
                 watch_once(watcher, intake, signals, progress.report, config.source.interval)
+                upkeep.step()
         else:
             service.watch()
         progress.ended()
@@ -108,16 +111,16 @@ class _Service:
         while not self.signals.is_set():
             before = self.progress.answers.total()
             try:
-                with self.opened() as intake:
+                with self.opened() as (intake, upkeep):
                     self.progress.healed(error.code for error in _HEALING)
-                    self._look_around(intake)
+                    self._look_around(intake, upkeep)
             except _HEALING as error:
                 self.progress.troubled(error)
                 pause = _PAUSE if self.progress.answers.total() > before else min(_LONGEST_PAUSE, 2 * pause)
                 self.signals.wait(pause)
 
     @contextmanager
-    def opened(self) -> Iterator[Intake]:
+    def opened(self) -> Iterator[tuple[Intake, Upkeep]]:
         """Ledger and results as they are on the disk; what the time before left undone is done."""
         output, state = self.live.config.output.folder, self.live.config.state_folder
         if self.progress.is_started:
@@ -128,14 +131,20 @@ class _Service:
             identity = self.worker.identity
             log.info("watching %s with %s on %s", self.watcher.inbox, identity.name, identity.runtime)
             self.progress.started()
-            yield intake
+            yield intake, Upkeep(ledger, exports, self._limits)
 
-    def _look_around(self, intake: Intake) -> None:
+    def _limits(self) -> Limits:
+        """What holds now. While the clock may be wrong nothing is too old."""
+        retention = self.live.config.retention
+        return Limits(None if synchronised() is False else retention.days, retention.results)
+
+    def _look_around(self, intake: Intake, upkeep: Upkeep) -> None:
         while not self.signals.is_set():
             try:
                 for result in self.watcher.take(intake, self.signals):
                     self.progress.report(result)
                 self.progress.healed([InboxUnavailable.code])
+                upkeep.step()
             except InboxUnavailable as error:
                 self.progress.troubled(error)
             self.signals.wait(self.live.config.source.interval)

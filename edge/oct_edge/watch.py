@@ -29,7 +29,7 @@ from oct_edge.inbox import Signature, candidates, is_still
 from oct_edge.intake import Intake, job_of
 from oct_edge.patience import Attempts, StabilityTracker
 from oct_edge.reading import digest_of, read_bytes
-from oct_edge.result import Result
+from oct_edge.result import Result, readable
 from oct_edge.worker.supervisor import Job
 
 log = logging.getLogger("oct_edge.watch")
@@ -101,6 +101,7 @@ class Watcher:
 
         After `stop` is set nothing more is begun, and what is under way is finished.
         """
+        self._read_again(intake.regrading.take_up())
         pending = self.pending()
         self.waiting = len(pending)
         ready = [item for item in pending.items() if self._is_ready(*item)]
@@ -114,6 +115,17 @@ class Watcher:
                 self._done[path] = signature
                 self.tracker.answered(path)
                 self.attempts.answered(path)
+        if all(self._is_settled(*item) for item in pending.items()):
+            intake.regrading.looked()
+
+    def _is_settled(self, path: Path, signature: Signature) -> bool:
+        """Whether it was answered, or came to rest and cannot be read."""
+        return self._done.get(path) == signature or self.attempts.failed_as_it_is(path, signature)
+
+    def _read_again(self, names: set[str]) -> None:
+        """Files of these names are pending once more."""
+        if names:
+            self._done = {p: known for p, known in self._done.items() if readable(self._naming(p.name)) not in names}
 
     def _is_ready(self, path: Path, signature: Signature) -> bool:
         at_rest = self.tracker.is_stable(path, signature)
