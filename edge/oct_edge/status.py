@@ -59,6 +59,7 @@ def lines(found: Mapping[str, Any]) -> Iterator[str]:
     """The same for people."""
     yield _line("ledger", found["ledger"])
     yield _line("watched by", _watcher(found))
+    yield _line("model", found["model"]["name"] if found["model"] else "-")
     for reason in found["degraded"]:
         yield _line("degraded", f"{reason['code']} since {reason['since']}: {printable(reason['message'])}")
         yield _line("", reason["hint"])
