@@ -232,3 +232,33 @@ def test_without_the_package_it_polls_and_says_nothing(
     daemon.until(daemon.printed)
     assert "inotify_init1" not in (daemon.folder / "trace").read_text()
     assert (daemon.degraded(), daemon.log().count("WARNING")) == ([], 0)
+
+
+def test_two_changes_within_a_second_that_the_disk_cannot_tell_apart_are_both_answered(
+    daemon: Any, distinct: Distinct
+) -> None:
+    """Polled, on a file system with times in whole seconds, at a size that does not change."""
+    image = daemon.folder / "disk"
+    with image.open("wb") as file:
+        file.truncate(4 * 2**20)
+    made = shutil.which("mkfs.ext4") and subprocess.run(["mkfs.ext4", "-q", "-I", "128", image], capture_output=True)
+    if not made or os.geteuid() or subprocess.run(["mount", "-o", "loop", image, daemon.inbox]).returncode:
+        pytest.skip("needs mkfs.ext4, root and a loop device")
+    try:
+        contents = distinct(2)
+        contents[1] = contents[0][:-1] + b"x"
+        scan = daemon.inbox / "x.jpeg"
+        daemon.start(under=POLL, stable=0)
+        while time.time() % 1 > 0.05:
+            time.sleep(0.01)
+        scan.write_bytes(contents[0])
+        first = scan.stat()
+        daemon.until(daemon.printed)
+        with scan.open("r+b") as file:
+            file.write(contents[1])
+        os.utime(scan, ns=(first.st_atime_ns, first.st_mtime_ns))  # the same, unless the answer took a second
+        daemon.until(lambda: len(daemon.printed()) == 2)
+        daemon.end(signal.SIGTERM)
+        assert daemon.answers(daemon.stored(), contents)
+    finally:
+        subprocess.run(["umount", "--lazy", daemon.inbox], check=True)
