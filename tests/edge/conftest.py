@@ -115,7 +115,7 @@ class Shelf:
             if job.name in self.rejects:
                 yield rejected(ScanDamaged(f"{job.name}: cut."), source, self.identity)
             else:
-                yield Result(utc_now(), source, "classified", self.identity, label="CNV")
+                yield Result(utc_now(), source, "classified", self.identity, label="CNV", probabilities={"CNV": 1.0})
 
     def answer(self, *names: str) -> list[str]:
         """Names of what is answered in a pass over an inbox with these files, whose content is their first letter."""

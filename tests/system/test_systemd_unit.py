@@ -1,8 +1,10 @@
 """The unit file: systemd accepts it without a word, it is tight, and what it runs lives with that."""
 
+import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 from collections import defaultdict
 from collections.abc import Callable
@@ -120,10 +122,15 @@ def allowed_calls(systemd_analyze: Callable, filters: list[str]) -> set[str]:
 def test_a_watch_stays_within_the_calls_and_mappings_that_the_unit_allows(
     daemon: Any, samples: list[Path], directives: dict[str, list[str]], systemd_analyze: Callable
 ) -> None:
+    daemon.start(under=daemon.under_strace(), stable=0)
     shutil.copy(samples[0], daemon.inbox)
-    assert daemon.once(under=daemon.under_strace(), stable=0) == 0
+    daemon.until(daemon.printed)
+    trace = (daemon.folder / "trace").read_text()
+    os.kill(int(trace.split()[0]), signal.SIGTERM)
+    assert daemon.end() == 0
     trace = (daemon.folder / "trace").read_text()
     called = set(re.findall(r"^\d+ +(\w+)\(", trace, flags=re.MULTILINE))
+    assert "inotify_add_watch" in called
     as_root_only = {"fchown"}  # by SQLite, to give its files the owner of the ledger
     refused = {"adjtimex", "clock_adjtime"}  # whether the clock was set; there timesyncd's file has to say it
     assert called - as_root_only - refused - allowed_calls(systemd_analyze, directives["SystemCallFilter"]) == set()
