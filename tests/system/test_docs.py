@@ -15,7 +15,7 @@ from oct_models import bundled_models
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-GROUPS = ("audit",)  # commands that are made of commands
+GROUPS = ("audit", "service")  # commands that are made of commands
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 

@@ -1,0 +1,114 @@
+"""The service on a machine that boots: ready, at work, as whom, what it writes where, and how it ends."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.system, pytest.mark.nightly]
+
+OCT_EDGE = "/opt/oct-edge/bin/oct-edge"
+Distinct = Callable[[int], list[bytes]]
+
+
+def put(machine: Any, contents: list[bytes], first: int = 0) -> None:
+    for i, content in enumerate(contents, first):
+        machine.put(f"{i}.jpeg", content)
+
+
+def test_it_is_ready_when_the_golden_answers_were_given_and_not_before(machine: Any) -> None:
+    machine.run(OCT_EDGE, "service", "install")
+    machine.run("systemctl", "start", "--no-block", "oct-edge")
+    machine.until(lambda: machine.pid() and machine.children(machine.pid()))
+    worker = machine.worker()
+    machine.signal("STOP", worker)
+    until = time.monotonic() + 4
+    while time.monotonic() < until:
+        assert machine.show("ActiveState") == "activating"
+    machine.signal("CONT", worker)
+    machine.until(machine.is_up)
+    assert "watching" in machine.journal()
+
+
+def test_a_scan_in_the_inbox_is_answered_and_the_status_says_so(serving: Any, samples: list) -> None:
+    assert serving.show("StatusText").startswith(("watching", "0 answered"))
+    serving.put("scan.jpeg", samples[0].read_bytes())
+    serving.until(serving.answers)
+    serving.until(lambda: serving.show("StatusText") == "1 answered since the start, 0 of them rejected")
+    (answer,) = serving.answers()
+    assert (answer["status"], answer["label"]) == ("classified", "CNV")
+    assert serving.states() == {"classified": 1}
+
+
+def test_daemon_and_worker_are_the_system_user_and_may_nothing(serving: Any) -> None:
+    user = serving.run("id", "--user", "oct-edge").stdout.strip()
+    assert 0 < int(user) < 1000
+    for pid in (serving.pid(), serving.worker()):
+        status = dict(line.split(":\t", 1) for line in serving.path(f"/proc/{pid}/status").read_text().splitlines())
+        assert status["Uid"].split() == [user] * 4
+        assert (int(status["CapEff"], 16), int(status["CapBnd"], 16)) == (0, 0)
+        assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
+    limits = serving.path(f"/proc/{serving.pid()}/limits").read_text()
+    assert "Max core file size        0 " in limits
+
+
+def test_no_name_of_a_scan_is_in_the_journal_nor_in_what_it_keeps(serving: Any, samples: list) -> None:
+    content = samples[0].read_bytes()
+    serving.put("Meier_Anna.jpeg", content)
+    serving.put("Meier_Bela.jpeg", content[: len(content) // 2])
+    serving.put("Meier_Cleo.jpeg", b"")
+    serving.put("Meier_Dora.jpeg", samples[1].read_bytes())
+    serving.put("Meier_Emil.jpeg", samples[1].read_bytes())
+    serving.path("/var/lib/oct-edge/inbox/Meier_Dora.jpeg").chmod(0)
+    serving.until(lambda: serving.states() == {"classified": 2, "rejected": 1})
+    serving.until(lambda: "unreadable" in serving.journal() and "empty_file" in serving.journal())
+    serving.run("systemctl", "stop", "oct-edge")
+    entries = serving.run("journalctl", "--output", "json", "--all").stdout
+    assert len(entries.splitlines()) > 20
+    assert "Meier" not in entries
+    kept = list(serving.path("/var/log/journal").rglob("*.journal"))
+    assert kept
+    assert all(b"Meier" not in path.read_bytes() for path in kept)
+
+
+def test_it_starts_by_itself_after_a_reboot_and_goes_on_where_it_was(serving: Any, distinct: Distinct) -> None:
+    old, new = distinct(6)[:5], distinct(6)[5:]
+    put(serving, old)
+    serving.until(lambda: len(serving.answers()) == len(old))
+    before = {path.name: path.stat().st_mtime_ns for path in serving.path("/var/lib/oct-edge/results").iterdir()}
+    serving.power_off()
+    serving.boot()
+    serving.until(serving.is_up)
+    put(serving, new, len(old))
+    serving.until(lambda: len(serving.answers()) == len(old) + len(new))
+    assert serving.show("StatusText").startswith("1 answered")
+    after = {path.name: path.stat().st_mtime_ns for path in serving.path("/var/lib/oct-edge/results").iterdir()}
+    assert before.items() < after.items()
+    assert serving.states() == {"classified": len(old) + len(new)}
+    assert len(serving.run("journalctl", "--list-boots", "--output", "json").stdout.split("boot_id")) == 3
+
+
+def test_after_a_power_cut_in_the_middle_everything_is_answered_once(serving: Any, distinct: Distinct) -> None:
+    contents = distinct(40)
+    put(serving, contents)
+    serving.until(serving.answers)
+    serving.cut_power()
+    serving.boot()
+    serving.until(lambda: len(serving.answers()) == len(contents))
+    assert len({answer["source"]["sha256"] for answer in serving.answers()}) == len(contents)
+    assert serving.states() == {"classified": len(contents)}
+
+
+def test_a_stop_ends_it_cleanly_after_the_scans_under_way(serving: Any, distinct: Distinct) -> None:
+    contents = distinct(200)
+    put(serving, contents)
+    serving.until(serving.answers)
+    serving.run("systemctl", "stop", "oct-edge")
+    assert (serving.show("ActiveState"), serving.show("Result")) == ("inactive", "success")
+    assert (serving.show("ExecMainCode"), serving.show("ExecMainStatus")) == ("1", "0")  # exited, with 0
+    assert serving.run("pgrep", "--uid", "oct-edge", check=False).stdout == ""
+    assert 0 < len(serving.answers()) < len(contents)
+    serving.run("systemctl", "start", "oct-edge")
+    serving.until(lambda: len(serving.answers()) == len(contents))
+    assert serving.states() == {"classified": len(contents)}
