@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -115,9 +115,15 @@ class Machine:
         """A scan that comes to rest in the inbox."""
         self.path(f"{DATA}/inbox/{name}").write_bytes(content)
 
+    def put_all(self, contents: Iterable[bytes]) -> None:
+        for i, content in enumerate(contents):
+            self.put(f"{i}.jpeg", content)
+
+    def results(self) -> list[Path]:
+        return list(self.path(f"{DATA}/results").glob("[!.]*.json"))
+
     def answers(self) -> list[dict]:
-        """Every file of results."""
-        return [json.loads(path.read_text()) for path in self.path(f"{DATA}/results").glob("[!.]*.json")]
+        return [json.loads(path.read_text()) for path in self.results()]
 
     def states(self) -> Counter[str]:
         """How many contents are in which state, in a ledger whose chain is whole."""

@@ -1,4 +1,4 @@
-"""The service while it is killed, stopped and held up: systemd starts it again where that helps, and gives up a loop."""
+"""The service while it is killed, stopped and held up: systemd starts it again where that helps."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,9 +19,9 @@ time.sleep(600)
 
 @pytest.fixture
 def watched(machine: Any) -> Any:
-    """The service runs, and is given up by the watchdog after five seconds."""
+    """The service runs, and is given up by the watchdog after eight seconds."""
     machine.run(OCT_EDGE, "service", "install")
-    machine.override("[Service]", SOON, "WatchdogSec=5")
+    machine.override("[Service]", SOON, "WatchdogSec=8")
     machine.run("systemctl", "start", "oct-edge")
     return machine
 
@@ -52,11 +52,10 @@ def test_a_daemon_that_was_stopped_is_restarted_by_the_watchdog(watched: Any, sa
 def test_a_daemon_that_works_or_waits_is_left_alone_by_the_watchdog(
     watched: Any, distinct: Callable[[int], list[bytes]]
 ) -> None:
-    contents = distinct(100)
+    contents = distinct(200)
     pid = watched.pid()
-    for i, content in enumerate(contents):
-        watched.put(f"{i}.jpeg", content)
-    watched.until(lambda: len(watched.answers()) == len(contents))
+    watched.put_all(contents)
+    watched.until(lambda: len(watched.results()) == len(contents))
     watched.run("sleep", 12)
     assert (watched.pid(), watched.show("NRestarts")) == (pid, "0")
 
@@ -64,20 +63,20 @@ def test_a_daemon_that_works_or_waits_is_left_alone_by_the_watchdog(
 def test_a_daemon_that_was_killed_is_restarted_and_nothing_lost(
     machine: Any, distinct: Callable[[int], list[bytes]]
 ) -> None:
-    contents = distinct(40)
+    contents = distinct(300)
     machine.run(OCT_EDGE, "service", "install")
     machine.override("[Service]", SOON)
+    machine.put_all(contents)
     machine.run("systemctl", "start", "oct-edge")
-    for i, content in enumerate(contents):
-        machine.put(f"{i}.jpeg", content)
-    machine.until(machine.answers)
-    told = machine.answers()
+    machine.until(machine.results)
     machine.run("systemctl", "kill", "--signal", "KILL", "--kill-whom", "main", "oct-edge")
-    machine.until(lambda: len(machine.answers()) == len(contents))
-    assert machine.show("NRestarts") == "1"
+    machine.until(lambda: machine.show("NRestarts") == "1")
+    told = machine.answers()
     assert len(told) < len(contents)
-    assert all(answer in machine.answers() for answer in told)
-    assert len({answer["source"]["sha256"] for answer in machine.answers()}) == len(contents)
+    machine.until(lambda: len(machine.results()) == len(contents))
+    answers = machine.answers()
+    assert all(answer in answers for answer in told)
+    assert len({answer["source"]["sha256"] for answer in answers}) == len(contents)
     assert machine.states() == {"classified": len(contents)}
 
 

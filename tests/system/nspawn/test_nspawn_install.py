@@ -1,6 +1,9 @@
 """`oct-edge service install` and `uninstall` on a machine that boots, and who may do what afterwards."""
 
 import json
+import re
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +12,7 @@ pytestmark = [pytest.mark.system, pytest.mark.nightly]
 
 OCT_EDGE = "/opt/oct-edge/bin/oct-edge"
 DATA = "/var/lib/oct-edge"
+OPERATE = Path(__file__).parents[3] / "docs" / "operate.md"
 REFUSED = 69
 
 
@@ -45,7 +49,7 @@ def test_it_makes_user_and_folders_and_starts_nothing_unasked(machine: Any) -> N
     assert machine.is_up()
 
 
-def test_members_of_the_group_copy_scans_in_and_read_answers_and_others_do_not(people: Any, samples: list) -> None:
+def test_members_of_the_group_copy_scans_in_and_read_answers_and_others_do_nothing(people: Any, samples: list) -> None:
     people.path("/tmp/scan.jpeg").write_bytes(samples[0].read_bytes())
     copy = ("cp", "/tmp/scan.jpeg", f"{DATA}/inbox/")
     assert people.run_as("bob", *copy).returncode != 0
@@ -58,23 +62,27 @@ def test_members_of_the_group_copy_scans_in_and_read_answers_and_others_do_not(p
     assert people.run_as("bob", "ls", f"{DATA}/results").returncode != 0
     assert modes(people, f"{DATA}/inbox/scan.jpeg")[0].startswith("anna:oct-edge ")
     assert people.run_as("anna", "rm", f"{DATA}/inbox/scan.jpeg").returncode == 0
+    for command in ("install", "uninstall"):
+        refused = people.run_as("anna", OCT_EDGE, "service", command)
+        assert refused.returncode == REFUSED
+        assert f"  hint: sudo {OCT_EDGE} service {command}" in refused.stderr
+    assert people.is_up()
 
 
-@pytest.mark.parametrize("ended", [None, "TERM", "KILL"])
-def test_members_of_the_group_ask_the_ledger_whether_somebody_watches_or_not(
-    people: Any, samples: list, ended: str | None
-) -> None:
+def test_members_of_the_group_ask_the_ledger_whether_somebody_watches_or_not(people: Any, samples: list) -> None:
     people.put("scan.jpeg", samples[0].read_bytes())
     people.until(people.answers)
-    if ended:
-        people.run("systemctl", "kill", "--signal", ended, "--kill-whom", "main", "oct-edge")
-        people.until(lambda: not people.pid())
-    asked = people.run_as("anna", OCT_EDGE, "status", "--json")
-    assert asked.returncode == 0, asked.stderr
-    assert json.loads(asked.stdout)["states"] == {"classified": 1}
-    assert "scan.jpeg" in people.run_as("anna", OCT_EDGE, "results").stdout
-    assert people.run_as("anna", OCT_EDGE, "audit", "verify").returncode == 0
-    assert people.run_as("bob", OCT_EDGE, "status").returncode != 0
+    for ended in (None, "KILL", "TERM"):
+        if ended:
+            people.run("systemctl", "kill", "--signal", ended, "--kill-whom", "main", "oct-edge")
+            people.until(lambda: not people.pid())
+        asked = people.run_as("anna", OCT_EDGE, "status", "--json")
+        assert asked.returncode == 0, asked.stderr
+        assert json.loads(asked.stdout)["states"] == {"classified": 1}
+        assert "scan.jpeg" in people.run_as("anna", OCT_EDGE, "results").stdout
+        assert people.run_as("anna", OCT_EDGE, "audit", "verify").returncode == 0
+        assert people.run_as("bob", OCT_EDGE, "status").returncode != 0
+        people.run("systemctl", "start", "oct-edge")
 
 
 def test_an_uninstallation_leaves_what_was_answered_and_an_installation_goes_on_with_it(
@@ -93,7 +101,7 @@ def test_an_uninstallation_leaves_what_was_answered_and_an_installation_goes_on_
     assert serving.answers() == before
     assert serving.run(OCT_EDGE, "service", "uninstall").stdout.startswith("kept")
     serving.run(OCT_EDGE, "service", "install", "--now")
-    serving.until(lambda: serving.show("StatusText").startswith("0 answered"))
+    serving.until(lambda: serving.show("StatusText").startswith("0 waiting, 0 answered"))
     assert serving.answers() == before
     assert serving.states() == {"classified": 1}
     assert serving.show("Nice") == "5"
@@ -109,20 +117,12 @@ def test_with_the_drop_ins_it_starts_on_a_machine_that_has_no_such_devices(machi
     machine.until(machine.answers)
 
 
-def test_only_root_may_change_the_system_and_is_told_how(people: Any) -> None:
-    for command in ("install", "uninstall"):
-        refused = people.run_as("anna", OCT_EDGE, "service", command)
+def test_a_command_that_the_service_could_not_see_is_not_installed(machine: Any) -> None:
+    for place in ("/root", "/home", "/tmp"):
+        machine.run("cp", "--archive", "/opt/oct-edge", f"{place}/oct-edge")
+        refused = machine.run(f"{place}/oct-edge/bin/oct-edge", "service", "install", check=False)
         assert refused.returncode == REFUSED
-        assert f"  hint: sudo {OCT_EDGE} service {command}" in refused.stderr
-    assert people.is_up()
-
-
-@pytest.mark.parametrize("place", ["/root", "/home", "/tmp"])
-def test_a_command_that_the_service_could_not_see_is_not_installed(machine: Any, place: str) -> None:
-    machine.run("cp", "--archive", "/opt/oct-edge", f"{place}/oct-edge")
-    refused = machine.run(f"{place}/oct-edge/bin/oct-edge", "service", "install", check=False)
-    assert refused.returncode == REFUSED
-    assert f"{place}/oct-edge/bin/oct-edge: the service does not see" in refused.stderr
+        assert f"{place}/oct-edge/bin/oct-edge: the service does not see" in refused.stderr
     assert not machine.path("/etc/systemd/system/oct-edge.service").exists()
 
 
@@ -132,3 +132,33 @@ def test_a_service_that_does_not_start_is_said(machine: Any) -> None:
     failed = machine.run(OCT_EDGE, "service", "install", "--now", check=False)
     assert failed.returncode == REFUSED
     assert "journalctl -u oct-edge.service" in failed.stderr
+
+
+def test_scans_come_in_and_answers_go_out_over_the_share_that_is_documented(people: Any, samples: list) -> None:
+    (shares,) = re.findall(r"^```ini\n(.*?)^```", OPERATE.read_text(), re.DOTALL | re.MULTILINE)
+    with people.path("/etc/samba/smb.conf").open("a") as settings:
+        settings.write(shares)
+    for name in ("anna", "bob"):
+        people.run("smbpasswd", "-s", "-a", name, stdin="secret\nsecret\n")
+    people.run("systemctl", "start", "smbd")
+    checked = people.run("testparm", "--suppress-prompt").stderr
+    assert re.findall("Unknown|Ignoring|Invalid|ERROR|WARNING", checked) == [], checked
+
+    def smb(user: str, share: str, command: str) -> subprocess.CompletedProcess[str]:
+        return people.run(
+            "smbclient", f"//127.0.0.1/{share}", "secret", "--user", user, "--command", command, check=False
+        )
+
+    people.path("/tmp/scan.jpeg").write_bytes(samples[0].read_bytes())
+    assert "ACCESS_DENIED" in smb("bob", "oct-inbox", "ls").stdout
+    assert smb("anna", "oct-inbox", "put /tmp/scan.jpeg scan.jpeg").returncode == 0
+    assert modes(people, f"{DATA}/inbox/scan.jpeg") == [f"anna:oct-edge 640 {DATA}/inbox/scan.jpeg"]
+    assert smb("anna", "oct-inbox", "put /tmp/scan.jpeg Thumbs.db").returncode != 0
+    people.until(people.answers)
+    (result,) = people.path(f"{DATA}/results").iterdir()
+    assert smb("anna", "oct-results", f"get {result.name} /tmp/answer.json").returncode == 0
+    assert people.path("/tmp/answer.json").read_text() == result.read_text()
+    assert smb("anna", "oct-results", f"del {result.name}").stdout.count("NT_STATUS_") == 1
+    assert result.exists()
+    assert smb("anna", "oct-inbox", "del scan.jpeg").returncode == 0
+    assert not people.path(f"{DATA}/inbox/scan.jpeg").exists()
