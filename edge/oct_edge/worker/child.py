@@ -13,13 +13,14 @@ import sys
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import median
 from time import perf_counter
 from types import TracebackType
 
 from oct_edge.classifier import Classifier, Prepared
+from oct_edge.clock import UNSYNCED, Clock
 from oct_edge.errors import OctEdgeError
 from oct_edge.preprocess import expand
 from oct_edge.result import Result
@@ -49,6 +50,7 @@ def main(model: str, runtime: str, threads: str, parent: str, reader: str, write
 def _serve(channel: Channel, model: str, runtime: str, threads: int | None) -> None:
     classifier = Classifier.open(model, runtime, threads)
     classifier.self_test()
+    clock = Clock()
     channel.send({"ready": asdict(classifier.identity), "seconds": _seconds_an_invoke(classifier)})
     with ThreadPoolExecutor(1) as decoder:
         ahead: deque[Future[Prepared | Result]] = deque()
@@ -58,6 +60,8 @@ def _serve(channel: Channel, model: str, runtime: str, threads: int | None) -> N
                 ahead.append(decoder.submit(classifier.prepare, frame.data, frame.header["name"]))
             prepared = ahead.popleft().result()
             result = prepared if isinstance(prepared, Result) else classifier.answer(prepared)
+            if clock.doubt():
+                result = replace(result, notes=(*result.notes, UNSYNCED))
             channel.send({"result": result.to_json()})
 
 

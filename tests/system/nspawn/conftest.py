@@ -87,6 +87,13 @@ class Machine:
         (folder / "override.conf").write_text("\n".join(lines))
         self.run("systemctl", "daemon-reload")
 
+    def configure(self, was: str, written: str) -> None:
+        """Change the configuration."""
+        path = self.path("/etc/oct-edge/oct-edge.toml")
+        text = path.read_text()
+        assert was in text
+        path.write_text(text.replace(was, written))
+
     def show(self, name: str) -> str:
         """A property of the service."""
         return self.run("systemctl", "show", "--property", name, "--value", "oct-edge").stdout.strip()

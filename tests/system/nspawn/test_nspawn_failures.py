@@ -91,17 +91,24 @@ def test_a_worker_that_was_killed_is_replaced_by_the_daemon_and_systemd_has_noth
     assert serving.worker() != worker
 
 
-def test_what_cannot_work_is_not_started_again(machine: Any) -> None:
+@pytest.mark.parametrize(
+    ("was", "written", "said"),
+    [
+        ('# name = "mobilenet-int8"', 'name = "nothing"', "model_not_found"),
+        ("[output]", "[ouput]", "/etc/oct-edge/oct-edge.toml:"),
+    ],
+    ids=["model", "configuration"],
+)
+def test_what_cannot_work_is_not_started_again(machine: Any, was: str, written: str, said: str) -> None:
     machine.run(OCT_EDGE, "service", "install")
-    command = f"{OCT_EDGE} watch /var/lib/oct-edge/inbox --output /var/lib/oct-edge/results --model nothing"
-    machine.override("[Service]", SOON, "ExecStart=", f"ExecStart={command}")
-    started = machine.run("systemctl", "start", "oct-edge", check=False)
-    assert started.returncode != 0
+    machine.configure(was, written)
+    machine.override("[Service]", SOON)
+    assert machine.run("systemctl", "start", "oct-edge", check=False).returncode != 0
     machine.run("sleep", 2)
     assert (machine.show("ActiveState"), machine.show("ExecMainStatus")) == ("failed", "78")
     assert machine.show("NRestarts") == "0"
     assert machine.show("ActiveEnterTimestampMonotonic") == "0"  # it was never ready
-    assert "model_not_found" in machine.journal()
+    assert said in machine.journal()
 
 
 def test_a_loop_of_restarts_ends_and_an_installation_begins_anew(machine: Any) -> None:

@@ -135,7 +135,7 @@ def test_a_service_that_does_not_start_is_said(machine: Any) -> None:
 
 
 def test_scans_come_in_and_answers_go_out_over_the_share_that_is_documented(people: Any, samples: list) -> None:
-    (shares,) = re.findall(r"^```ini\n(.*?)^```", OPERATE.read_text(), re.DOTALL | re.MULTILINE)
+    (shares,) = re.findall(r"^```ini\n(\[oct-inbox\].*?)^```", OPERATE.read_text(), re.DOTALL | re.MULTILINE)
     with people.path("/etc/samba/smb.conf").open("a") as settings:
         settings.write(shares)
     for name in ("anna", "bob"):

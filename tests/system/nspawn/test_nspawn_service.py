@@ -61,6 +61,24 @@ def test_a_scan_in_the_inbox_is_answered_by_a_user_who_may_nothing_and_the_statu
     assert "Max core file size        0 " in serving.path(f"/proc/{serving.pid()}/limits").read_text()
 
 
+def test_a_reload_reads_the_configuration_again_in_the_same_process(serving: Any, samples: list) -> None:
+    pid = serving.pid()
+    serving.configure("# stable = 2.0", "stable = 600.0")
+    serving.run("systemctl", "reload", "oct-edge")
+    serving.until(lambda: "source.stable" in serving.journal())
+    serving.put("scan.jpeg", samples[0].read_bytes())
+    serving.until(lambda: serving.show("StatusText").startswith("1 waiting"))
+    serving.run("sleep", 4)
+    assert serving.results() == []
+    serving.configure("stable = 600.0", "stable = -1")
+    serving.run("systemctl", "reload", "oct-edge")
+    serving.until(lambda: "/etc/oct-edge/oct-edge.toml:" in serving.journal())
+    serving.configure("stable = -1", "stable = 0.5")
+    serving.run("systemctl", "reload", "oct-edge")
+    serving.until(serving.results)
+    assert (serving.pid(), serving.show("NRestarts")) == (pid, "0")
+
+
 def test_no_name_of_a_scan_is_in_the_journal_nor_in_what_it_keeps(serving: Any, samples: list) -> None:
     content = samples[0].read_bytes()
     serving.put("Meier_Anna.jpeg", content)
