@@ -30,6 +30,14 @@ class RuntimeKind(StrEnum):
     tflite = "tflite"
 
 
+class QuarantineMode(StrEnum):
+    """The values of --quarantine."""
+
+    note = "note"
+    copy = "copy"
+    link = "link"
+
+
 ModelOption = Annotated[str, typer.Option("--model", metavar="NAME|PATH", help="A bundled model or a .tflite file.")]
 RuntimeOption = Annotated[RuntimeKind, typer.Option("--runtime", help="The TFLite runtime; auto is litert.")]
 ThreadsOption = Annotated[
@@ -114,6 +122,15 @@ def watch(
             "--state", metavar="DIR", help="Where the ledger is kept. [default: OUTPUT.state]", readable=False
         ),
     ] = None,
+    jsonl: Annotated[
+        Path | None, typer.Option("--jsonl", metavar="FILE", help="Gets each result as one JSON line.", readable=False)
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Gets each result as one CSV line.", readable=False)
+    ] = None,
+    quarantine: Annotated[
+        QuarantineMode, typer.Option("--quarantine", help="What is kept of a scan that has no answer.")
+    ] = QuarantineMode.note,
     interval: Annotated[float, typer.Option("--interval", min=0.05, help="Seconds between two looks.")] = 1.0,
     stable: Annotated[float, typer.Option("--stable", min=0.0, help="Seconds a file must not change.")] = 2.0,
     model: ModelOption = DEFAULT,
@@ -137,6 +154,9 @@ def watch(
         once=once,
         interval=interval,
         stable=stable,
+        jsonl=jsonl,
+        csv=csv,
+        quarantine=quarantine.value,
     )
     raise typer.Exit(serve(settings))
 

@@ -13,6 +13,7 @@ from types import FrameType
 
 from oct_edge.console import say
 from oct_edge.exports import Exports
+from oct_edge.exports.quarantine import Mode
 from oct_edge.intake import Intake
 from oct_edge.ledger.store import Ledger
 from oct_edge.notify import Notifier
@@ -39,6 +40,9 @@ class Settings:
     once: bool
     interval: float
     stable: float
+    jsonl: Path | None = None
+    csv: Path | None = None
+    quarantine: Mode = "note"
 
 
 def serve(settings: Settings) -> int:
@@ -58,7 +62,14 @@ def serve(settings: Settings) -> int:
         stack.callback(worker.close)
         ledger = Ledger(settings.state)
         stack.callback(ledger.close)
-        exports = Exports(settings.output, settings.state / QUARANTINE)
+        exports = Exports(
+            settings.output,
+            settings.state / QUARANTINE,
+            jsonl=settings.jsonl,
+            csv=settings.csv,
+            mode=settings.quarantine,
+            inbox=settings.inbox,
+        )
         stack.callback(exports.close)
         intake = Intake(ledger, worker, exports)
         watcher = Watcher(settings.inbox, intake, delay=settings.stable, progress=progress.made)

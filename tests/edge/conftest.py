@@ -1,6 +1,7 @@
 """The bundled default model, opened once, a retina to draw, and the shared pictures and models that are not ours."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -105,6 +106,14 @@ def fill_up() -> Callable[[Path], Path]:
         return filler
 
     return fill
+
+
+@pytest.fixture
+def strace(tmp_path: Path) -> Callable[..., list[str]]:
+    """What to start a command under, so that its system calls are watched, or fail."""
+    if not shutil.which("strace"):
+        pytest.skip("needs strace")
+    return lambda *options: ["strace", "-f", "-o", str(tmp_path / "trace"), *options]
 
 
 def _shared(name: str) -> Path:
