@@ -13,14 +13,20 @@ from time import perf_counter
 import numpy as np
 
 from oct_edge.bundle import Bundle, SameClass, open_bundle
-from oct_edge.errors import InferenceFailed, ScanError, SelfTestFailed
+from oct_edge.errors import ScanError, SelfTestFailed
 from oct_edge.labels import GRADES, LABELS, URGENT, Group
 from oct_edge.preprocess import expand, to_tensor
 from oct_edge.reading import read_bytes
-from oct_edge.result import ModelIdentity, Reason, Referral, Result, Source, Timing, rejected, utc_now
+from oct_edge.result import ModelIdentity, Reason, Referral, Result, Source, Timing, rejected, ungradable, utc_now
 from oct_edge.runtime import Runtime, open_runtime
 from oct_edge.scan import Scan, decode_scan
 from oct_models import DEFAULT
+
+_MODEL_FAULT = Reason(
+    "model_fault",
+    "The model answered with no numbers, or with the same one for every class.",
+    "Run `oct-edge models --check`; a model that fails its golden answers must be replaced.",
+)
 
 
 class Classifier:
@@ -61,7 +67,7 @@ class Classifier:
         return self.classify(scan, decode_ms=(perf_counter() - start) * 1000)
 
     def classify(self, scan: Scan, *, decode_ms: float = 0.0) -> Result:
-        """The result for a scan; `decode_ms` is the time already spent on reading it.
+        """The result for a scan, `ungradable` where the model's answer is none; `decode_ms` went into reading it.
 
         Raises:
             InferenceFailed: the interpreter failed, which says something about the device and not about the scan.
@@ -69,13 +75,17 @@ class Classifier:
         start = perf_counter()
         tensor = to_tensor(scan)
         ready = perf_counter()
-        probabilities = self.probabilities(tensor)
+        logits = self.runtime.logits(tensor)
+        source = Source(scan.name, scan.sha256, scan.frame, scan.laterality)
+        if not np.isfinite(logits).all() or (logits == logits[0]).all():
+            return ungradable(_MODEL_FAULT, source, self.identity)
+        probabilities = self._calibrated(logits)
         done = perf_counter()
         label = LABELS[int(probabilities.argmax())]
         referral, reasons = self._refer(probabilities)
         return Result(
             time=utc_now(),
-            source=Source(scan.name, scan.sha256, scan.frame, scan.laterality),
+            source=source,
             status="classified",
             reasons=reasons,
             label=label,
@@ -84,13 +94,6 @@ class Classifier:
             model=self.identity,
             timing_ms=_timing(decode_ms + (ready - start) * 1000, (done - ready) * 1000),
         )
-
-    def probabilities(self, tensor: np.ndarray) -> np.ndarray:
-        """Calibrated float32 `[4]` in label order for uint8 `[1, 224, 224, 3]`."""
-        probabilities = self._calibrated(self.runtime.logits(tensor))
-        if not np.isfinite(probabilities).all():
-            raise InferenceFailed(f"{self.bundle.name} answered with values that are no probabilities.")
-        return probabilities
 
     def self_test(self) -> int:
         """Run the golden inputs; returns the largest difference in steps of the logits.

@@ -1,14 +1,16 @@
 """Files are written whole or not at all, and are still there after a power cut."""
 
+import errno
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from oct_edge.errors import OutputUnavailable
+from oct_edge.errors import DiskFull, OutputMissing, OutputUnavailable
 
 PARTIAL = ".partial"
+_KINDS = {errno.ENOSPC: DiskFull, errno.EDQUOT: DiskFull, errno.ENOENT: OutputMissing}
 
 
 def make_folder(folder: Path) -> None:
@@ -78,7 +80,7 @@ def write_together(files: Mapping[Path, bytes]) -> None:
 
 def unwritable(message: str, error: OSError) -> OutputUnavailable:
     """What an error of the system means for what was to be written."""
-    return OutputUnavailable(f"{message} ({error.strerror}).")
+    return _KINDS.get(error.errno or 0, OutputUnavailable)(f"{message} ({error.strerror}).")
 
 
 def remove_together(files: Iterable[Path]) -> None:

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable, Iterator
 from time import monotonic
 from typing import Protocol
 
+from oct_edge.errors import ScanError
 from oct_edge.exports import Exports
 from oct_edge.ledger.schema import FINAL
 from oct_edge.ledger.store import Ledger
-from oct_edge.result import ModelIdentity, Result
+from oct_edge.result import ModelIdentity, Result, Source, rejected
 from oct_edge.worker.supervisor import Job
 
 log = logging.getLogger("oct_edge.intake")
@@ -42,6 +43,7 @@ class Intake:
     ) -> None:
         self._ledger, self._grader, self._exports = ledger, grader, exports
         self._clock = clock
+        self._refused: list[Result] = []
 
     def catch_up(self) -> None:
         """Make ledger and files agree after the process before; nothing of it is reported again.
@@ -96,7 +98,8 @@ class Intake:
     def _unanswered(self, jobs: Iterable[Job], go_on: Callable[[], bool]) -> Iterator[Job | None]:
         """One job for each content without an answer, after it was written down; None where all of a batch have one.
 
-        A thousand known files are read before the next new one: nobody's answer is to wait for that.
+        A thousand known files are read before the next new one: nobody's answer is to wait for that. What is refused is
+        answered here.
         """
         asked: set[str] = set()
         for batch in _batches(jobs):
@@ -108,7 +111,10 @@ class Intake:
                     log.info(_KNOWN, job.sha256[:16])
                 elif go_on():
                     asked.add(job.sha256)
-                    yield job
+                    if job.refusal:
+                        source = Source(job.name, job.sha256)
+                        self._refused.append(rejected(job.refusal, source, self._grader.identity))
+                    yield None if job.refusal else job
 
     def _take(self, jobs: list[Job]) -> list[Job]:
         """Write them down in one commit; returns those that have no answer."""
@@ -127,21 +133,25 @@ class Intake:
         since = 0.0
         for result in results:
             since = since if group else self._clock()
-            if result is not None:
-                group.append(result)
+            group += [*self._refusals(), *([result] if result else [])]
             if group and (len(group) >= _GROUP or self._clock() - since >= _GROUP_SECONDS):
                 yield group
                 group = []
+        group += self._refusals()
         if group:
             yield group
+
+    def _refusals(self) -> list[Result]:
+        refused, self._refused = self._refused, []
+        return refused
 
     def _mark_exported(self) -> None:
         with self._ledger.batch() as batch:
             batch.exported()
 
 
-def job_of(data: bytes, name: str) -> Job:
-    return Job(data, hashlib.sha256(data).hexdigest(), name)
+def job_of(data: bytes, name: str, refusal: ScanError | None = None) -> Job:
+    return Job(data, hashlib.sha256(data).hexdigest(), name, refusal)
 
 
 def _batches(jobs: Iterable[Job]) -> Iterator[list[Job]]:

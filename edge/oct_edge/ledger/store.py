@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from oct_edge.errors import ChainBroken, ConfigurationError, LedgerError, OutputUnavailable
+from oct_edge.files import unwritable
 from oct_edge.ledger.batch import EXPORTED, Batch
 from oct_edge.ledger.chain import COLUMNS, Head, verify
 from oct_edge.ledger.connection import connect, explained, version
@@ -128,7 +129,7 @@ def _hold(folder: Path) -> int:
         fd = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
     except OSError as error:
         if error.errno in _FAILING_DISK:
-            raise OutputUnavailable(f"{folder}: the ledger cannot be written ({error.strerror}).") from error
+            raise unwritable(f"{folder}: the ledger cannot be written", error) from error
         raise ConfigurationError(
             f"{folder}: cannot be used for the ledger ({error.strerror}).",
             hint="Name a folder that this user may write to with --state.",

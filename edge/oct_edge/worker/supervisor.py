@@ -41,11 +41,12 @@ STDERR = 2  # also for what native code prints to stdout: that is for results
 
 @dataclass(frozen=True)
 class Job:
-    """A scan to grade: its bytes, their SHA-256 and what the file was called."""
+    """A scan to grade: its bytes, their SHA-256, what it is called, and what speaks against grading it."""
 
     data: bytes
     sha256: str
     name: str
+    refusal: ScanError | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,11 @@ class Worker:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    @property
+    def failures(self) -> int:
+        """How often it had to be replaced since a scan was last answered."""
+        return self._failures
 
     def grade(self, jobs: Iterable[Job | None]) -> Iterator[Result | None]:
         """The results of the jobs, in their order, and None whenever none came for a quarter of a second.
