@@ -137,6 +137,16 @@ def test_lines_are_looked_for_in_the_file_that_was_moved_away_after_a_crash(path
     assert path.read_bytes() == HEADER + line(3)
 
 
+@pytest.mark.parametrize("left", [b"", b"3", b"3,xxx" + bytes(20)])
+def test_a_file_that_was_moved_away_without_a_whole_line_says_nothing(path: Path, left: bytes) -> None:
+    written(path, line(1), line(2))
+    path.rename(path.with_name("all.csv.1"))
+    path.with_name("all.csv.2").write_bytes(HEADER + left)
+    os.utime(path.with_name("all.csv.1"), (1, 1))
+    written(path, line(1), line(2), line(3))
+    assert path.read_bytes() == HEADER + line(3)
+
+
 def test_a_folder_that_vanishes_is_an_unavailable_output(path: Path, tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
