@@ -19,6 +19,7 @@
     │   ├── ModelUnfit                        intact, but breaks the model contract
     │   └── SelfTestFailed                    golden answers are not reproduced
     ├── ConfigurationError           exit 78  a setting or folder that cannot work
+    │   └── SettingsRefused                   mistakes in the file, the variables or the flags, all of them at once
     ├── LedgerError                  exit 78  the ledger may not be used
     │   ├── LedgerNotFound                    nothing was watched with this state folder yet
     │   ├── LedgerDamaged                     no database, not one of ours, or with pages that contradict each other
@@ -60,6 +61,10 @@ class OctEdgeError(Exception):
         self.message = message
         if hint is not None:
             self.hint = hint
+
+    def messages(self) -> tuple[str, ...]:
+        """The message, or several where an error stands for several."""
+        return (self.message,)
 
 
 class ScanError(OctEdgeError):
@@ -185,6 +190,20 @@ class ConfigurationError(OctEdgeError):
 
     code = "configuration"
     exit_code = 78
+
+
+class SettingsRefused(ConfigurationError):
+    """Something is wrong in the configuration file, a variable or a flag; each mistake is told with its place."""
+
+    code = "settings_refused"
+    hint = "docs/operate.md lists the keys; `oct-edge config check` reads them again and starts nothing."
+
+    def __init__(self, *mistakes: str, hint: str | None = None) -> None:
+        super().__init__("\n".join(mistakes), hint=hint)
+        self._mistakes = mistakes
+
+    def messages(self) -> tuple[str, ...]:
+        return self._mistakes
 
 
 class LedgerError(OctEdgeError):

@@ -10,6 +10,7 @@ A reason has a stable code and holds from `degrade` to `recover`. Those that the
     clock_unsynced      the time of day is not to be relied on: never set since the start, or it jumped
     undervoltage        the power supply of the board gives too little
     throttled           the board runs slower, to stay cool or for want of power
+    metrics_unwritable  the file for monitoring cannot be written
 
 The file is for whoever asks (`oct-edge status`), not for the daemon: it begins anew with each start. It is renamed into
 place and not synced; on a full disk, which takes no new file, the old one is overwritten. That it cannot be written is
@@ -45,6 +46,7 @@ HINTS: Mapping[str, str] = {
     "clock_unsynced": "Let the device reach a time server, or fit a clock module; order and contents stay right.",
     "undervoltage": "Use the power supply that was made for this board, with a short cable.",
     "throttled": "Cool the board, and use the power supply that was made for it; answers stay right, and come later.",
+    "metrics_unwritable": "Create its folder, or let the service write there (a drop-in with `ReadWritePaths=`).",
 }
 _SELDOM = 30.0  # seconds between two writes where no reason came or went
 _SOON = 1.0  # where one did: a reason that flickers does not wear the card out
@@ -85,14 +87,14 @@ class Health:
         known = self._reasons.get(code)
         self._reasons[code] = Degradation(message, known.since if known else self._now())
         if known is None:
-            log.warning("degraded (%s): %s", code, message)
+            log.warning("degraded (%s): %s", code, message, extra={"kind": code})
             self._changed = True
             self.keep()
 
     def recover(self, code: str) -> None:
         """The reason holds no longer, if it did."""
         if self._reasons.pop(code, None):
-            log.info("recovered (%s)", code)
+            log.info("recovered (%s)", code, extra={"kind": code})
             self._changed = True
             self.keep()
 

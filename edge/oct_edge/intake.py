@@ -76,7 +76,8 @@ class Intake:
             self._exports.write(group)
             unmarked = True
             for result in group:
-                log.info("content %s: %s", str(result.source.sha256)[:16], result.label or result.reasons[0].code)
+                answer = result.label or result.reasons[0].code
+                log.info("content %s: %s", str(result.source.sha256)[:16], answer, extra={"kind": answer})
                 yield result
         if unmarked:
             self._mark_exported()

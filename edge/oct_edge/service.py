@@ -9,25 +9,27 @@ import logging
 import os
 import select
 import signal
-import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from oct_edge import logs
+from oct_edge.config.live import Live
+from oct_edge.config.tree import Config
 from oct_edge.console import say
 from oct_edge.errors import DiskFull, InboxUnavailable, OctEdgeError, OutputMissing
 from oct_edge.exports import Exports
-from oct_edge.exports.quarantine import Mode
 from oct_edge.health import Health
 from oct_edge.intake import Intake
 from oct_edge.ledger.store import Ledger
-from oct_edge.naming import Names, naming
+from oct_edge.monitor import Monitor
+from oct_edge.naming import naming
 from oct_edge.notify import Notifier
 from oct_edge.result import Result
-from oct_edge.watch import GIVE_UP, Watcher, watch_once
+from oct_edge.watch import Watcher, watch_once
 from oct_edge.worker.supervisor import Worker
 
 log = logging.getLogger("oct_edge.service")
@@ -40,68 +42,61 @@ _ROOM = 2**20  # bytes that have to be free before it goes on: less is full agai
 _FAILING = 3  # replacements of the worker without an answer in between, before that is called a trouble
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What to watch, with what, and where to keep what is known."""
-
-    inbox: Path
-    output: Path
-    state: Path
-    model: str
-    runtime: str
-    threads: int | None
-    once: bool
-    interval: float
-    stable: float
-    give_up: float = GIVE_UP
-    follow: bool = False
-    names: Names = "plain"
-    jsonl: Path | None = None
-    csv: Path | None = None
-    quarantine: Mode = "note"
-
-
-def serve(settings: Settings) -> int:
+def serve(config: Config, *, once: bool = False, read: Callable[[], Config] | None = None) -> int:
     """Watch until a signal or, with `once`, until all is answered; returns the exit code.
 
-    The model has to give its golden answers before the first scan is taken, or a folder made.
+    The model has to give its golden answers before the first scan is taken, or a folder made. `read` gives the settings
+    anew when SIGHUP comes.
 
     Raises:
         OctEdgeError: ModelError, RuntimeUnavailable, ConfigurationError, LedgerError, WorkerUnavailable,
             InferenceFailed or OutputUnavailable; with `once` also what would heal by itself.
     """
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    lines = logs.set_up(config.log)
     signals = Signals()
+    live = Live(config, read or (lambda: config))
+
+    def look_up() -> None:
+        """What is done besides, whenever something was done."""
+        lines.tell_held_back()
+        if signals.hung_up():
+            live.reload()
+            logs.set_up(live.config.log)
+            watcher.tracker.delay, watcher.give_up = live.config.source.stable, live.config.source.give_up
+
     with ExitStack() as stack:
-        worker = Worker(settings.model, settings.runtime, settings.threads, pause=signals.wait)
+        worker = Worker(config.model.name, config.model.runtime, config.model.threads, pause=signals.wait)
         stack.callback(worker.close)
-        progress = Progress(stack.enter_context(closing(Health(settings.state))), worker)
+        health = stack.enter_context(closing(Health(config.state_folder)))
+        textfile = config.metrics.textfile
+        monitor = Monitor(config.state_folder, health, worker.identity, config.model.name, textfile)
+        progress = Progress(health, worker, stack.enter_context(closing(monitor)), look_up)
         watcher = Watcher(
-            settings.inbox,
-            delay=settings.stable,
-            give_up=settings.give_up,
-            follow=settings.follow,
-            naming=naming(settings.names, settings.state),
+            config.source.inbox,
+            delay=config.source.stable,
+            give_up=config.source.give_up,
+            follow=config.source.symlinks == "follow",
+            naming=naming(config.privacy.names, config.state_folder),
             progress=lambda: progress.made(watcher.waiting),
         )
-        service = _Service(settings, worker, watcher, signals, progress)
-        if settings.once:
+        service = _Service(live, worker, watcher, signals, progress)
+        if once:
             with service.opened() as intake:
-                watch_once(watcher, intake, signals, progress.report, settings.interval)
+                watch_once(watcher, intake, signals, progress.report, config.source.interval)
         else:
             service.watch()
         progress.ended()
-        unreadable = settings.once and not signals.received and watcher.unreadable()
+        unreadable = once and not signals.received and watcher.unreadable()
     if signal.SIGINT in signals.received:
         return INTERRUPTED
-    return 1 if settings.once and (progress.answers["rejected"] or unreadable) else 0
+    return 1 if once and (progress.answers["rejected"] or unreadable) else 0
 
 
 @dataclass(frozen=True)
 class _Service:
     """What stays for as long as the process lives; ledger and results are opened anew after each trouble with them."""
 
-    settings: Settings
+    live: Live
     worker: Worker
     watcher: Watcher
     signals: "Signals"
@@ -124,8 +119,8 @@ class _Service:
     @contextmanager
     def opened(self) -> Iterator[Intake]:
         """Ledger and results as they are on the disk; what the time before left undone is done."""
-        output, state = self.settings.output, self.settings.state
-        lines = [path.parent for path in (self.settings.jsonl, self.settings.csv) if path]
+        output, state = self.live.config.output.folder, self.live.config.state_folder
+        lines = [path.parent for path in (self.live.config.output.jsonl, self.live.config.output.csv) if path]
         if self.progress.is_started:
             _require_room([output, state, *lines])
         with closing(Ledger(state)) as ledger, closing(self._exports()) as exports:
@@ -137,15 +132,15 @@ class _Service:
             yield intake
 
     def _exports(self) -> Exports:
-        settings = self.settings
+        config = self.live.config
         return Exports(
-            settings.output,
-            settings.state / QUARANTINE,
-            jsonl=settings.jsonl,
-            csv=settings.csv,
-            mode=settings.quarantine,
-            inbox=settings.inbox,
-            naming=naming(settings.names, settings.state),
+            config.output.folder,
+            config.state_folder / QUARANTINE,
+            jsonl=config.output.jsonl,
+            csv=config.output.csv,
+            mode=lambda: self.live.config.quarantine.mode,
+            inbox=config.source.inbox,
+            naming=naming(config.privacy.names, config.state_folder),
         )
 
     def _look_around(self, intake: Intake) -> None:
@@ -156,7 +151,7 @@ class _Service:
                 self.progress.healed([InboxUnavailable.code])
             except InboxUnavailable as error:
                 self.progress.troubled(error)
-            self.signals.wait(self.settings.interval)
+            self.signals.wait(self.live.config.source.interval)
 
 
 def _require_room(folders: Iterable[Path]) -> None:
@@ -172,11 +167,11 @@ def _require_room(folders: Iterable[Path]) -> None:
 class Progress:
     """What was answered since the start, and what is in the way: printed, counted, kept, and told to systemd."""
 
-    def __init__(self, health: Health, worker: Worker) -> None:
+    def __init__(self, health: Health, worker: Worker, monitor: Monitor, look_up: Callable[[], object]) -> None:
         self.answers: Counter[str] = Counter()
         self.is_started = False
         self._waiting = 0
-        self._health, self._worker = health, worker
+        self._health, self._worker, self._monitor, self._look_up = health, worker, monitor, look_up
         self._notifier = Notifier()
 
     def started(self) -> None:
@@ -192,12 +187,14 @@ class Progress:
             self._health.degrade("worker_failing", f"it was replaced {self._worker.failures} times in a row")
         else:
             self._health.recover("worker_failing")
-        self._health.keep()
+        self._monitor.look(waiting)
+        self._look_up()
         self._notifier.progress(self._status())
 
     def report(self, result: Result) -> None:
         say(result.to_json())
         self.answers[result.status] += 1
+        self._monitor.answered(result)
         self.made(max(0, self._waiting - 1))
 
     def troubled(self, error: OctEdgeError) -> None:
@@ -220,7 +217,7 @@ class Progress:
 
 
 class Signals:
-    """SIGTERM and SIGINT, from now on, as a `Stop`.
+    """SIGTERM and SIGINT, from now on, as a `Stop`; and SIGHUP, which ends it where its terminal is gone.
 
     Not a `threading.Event`: a handler that sets one while the main thread is going to sleep on it waits for itself.
     Python writes to the pipe as soon as a signal comes, so none is missed on the way into `select`.
@@ -228,14 +225,23 @@ class Signals:
 
     def __init__(self) -> None:
         self.received: list[int] = []
+        self._hangups = self._seen = 0
+        self._has_terminal = os.isatty(0)
         self._wake, writer = os.pipe()
         os.set_blocking(writer, False)
         signal.set_wakeup_fd(writer)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._receive)
+        signal.signal(signal.SIGHUP, self._hang_up)
 
     def is_set(self) -> bool:
         return bool(self.received)
+
+    def hung_up(self) -> bool:
+        """Whether SIGHUP came since this was asked before."""
+        hangups = self._hangups  # once: one more may come on the way
+        before, self._seen = self._seen, hangups
+        return hangups > before
 
     def wait(self, timeout: float) -> None:
         if select.select([self._wake], [], [], timeout)[0]:
@@ -243,3 +249,8 @@ class Signals:
 
     def _receive(self, number: int, _: FrameType | None) -> None:
         self.received.append(number)
+
+    def _hang_up(self, number: int, frame: FrameType | None) -> None:
+        if self._has_terminal and not os.isatty(0):
+            self._receive(number, frame)
+        self._hangups += 1

@@ -135,7 +135,8 @@ class Watcher:
                 continue
             except ScanError as error:
                 if self.attempts.failed(path, signature, error.code):
-                    log.warning("a file cannot be read and stays pending (%s): %s", error.code, error.hint)
+                    said = "a file cannot be read and stays pending (%s): %s"
+                    log.warning(said, error.code, error.hint, extra={"kind": error.code})
                 continue
             self._progress()
             if job.refusal or is_still(path, signature, follow=self._follow):

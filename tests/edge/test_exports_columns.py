@@ -110,5 +110,6 @@ def test_a_line_that_is_made_again_from_the_ledger_is_the_same_line() -> None:
 
 
 def test_the_page_on_operating_describes_every_column_in_their_order() -> None:
-    rows = re.findall(r"^\| (`[^|]+`) +\|", OPERATE.read_text().split("### Columns of the CSV")[1], re.MULTILINE)
+    section = OPERATE.read_text().split("### Columns of the CSV")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (`[^|]+`) +\|", section, re.MULTILINE)
     assert tuple(re.findall(r"`([^`]+)`", " ".join(rows))) == COLUMNS

@@ -39,7 +39,7 @@ class Place:
         self.inbox.mkdir()
         self.exports: Exports | None = None
 
-    def open(self, mode: Mode, quarantine: Path | None = None, **options: Any) -> Exports:
+    def open(self, mode: Mode | Callable[[], Mode], quarantine: Path | None = None, **options: Any) -> Exports:
         self.close()
         folder = quarantine or self.folder / "quarantine"
         self.exports = Exports(self.folder / "results", folder, mode=mode, inbox=self.inbox, **options)
@@ -259,7 +259,9 @@ def test_what_was_answered_in_the_end_is_kept_no_longer(place: Place) -> None:
 
 
 def test_the_mode_may_change_while_it_goes_on(place: Place) -> None:
-    exports = place.open("note")
-    exports.kept.mode = "copy"
-    exports.write([place.put("scan.jpeg")])
-    assert len(place.kept()) == 1
+    modes: list[Mode] = ["note"]
+    exports = place.open(lambda: modes[-1])
+    exports.write([place.put("a.jpeg", b"a")])
+    modes.append("copy")
+    exports.write([place.put("b.jpeg", b"b")])
+    assert [path.read_bytes() for path in place.kept()] == [b"b"]

@@ -65,9 +65,10 @@ class Daemon:
         return ("strace", "-f", "-y", "-o", self.folder / "trace", *options)
 
     def degraded(self) -> list[str]:
-        """Why it says that it does less than it should."""
+        """Why it says that it does less than it should, whatever the clock and the board of this machine are like."""
         path = self.state / HEALTH
-        return list(json.loads(path.read_text())["reasons"]) if path.exists() else []
+        reasons = json.loads(path.read_text())["reasons"] if path.exists() else {}
+        return [code for code in reasons if code not in ("clock_unsynced", "undervoltage", "throttled")]
 
     def until(self, condition: Callable[[], object], seconds: float = 20) -> None:
         deadline = time.monotonic() + seconds

@@ -30,7 +30,7 @@ def test_bad_files_delay_nobody_and_no_name_reaches_the_log(daemon: Any, samples
     assert daemon.once(under=daemon.plain_user) == 1
     assert sorted(result["status"] for result in daemon.printed()) == ["classified", "rejected"]
     log = daemon.log()
-    assert (log.count("empty_file"), log.count("unreadable"), log.count("WARNING")) == (1, 1, 2)
+    assert (log.count("empty_file"), log.count("unreadable"), log.count("WARNING oct_edge.watch")) == (1, 1, 2)
     assert "Meier" not in log
 
 

@@ -288,7 +288,7 @@ def test_logrotate_as_it_is_documented_moves_lines_away_and_none_is_lost(sinks: 
     if os.geteuid() or not shutil.which("logrotate"):
         pytest.skip("needs root and logrotate")
     (documented,) = re.findall(r"```text\n(/var/lib/\S+ .*?)```", OPERATE.read_text(), re.DOTALL)
-    rules = documented.replace("/var/lib/oct-edge/results", str(sinks.lines))
+    rules = documented.replace("/var/lib/oct-edge/results", str(sinks.lines / "all"))
     (sinks.daemon.folder / "rules").write_text(rules.replace("su oct-edge oct-edge", "su root root"))
     rotate = ["logrotate", "--force", "--state", sinks.daemon.folder / "rotated", sinks.daemon.folder / "rules"]
     contents = mixed(60)

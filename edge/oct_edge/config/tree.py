@@ -19,6 +19,13 @@ class About:
     minimum: float | None = None
     maximum: float | None = None
     live: bool = False
+    later: tuple[str, ...] = ()  # values that a later release will know
+
+    def range(self) -> str:
+        """What a number has to be."""
+        if self.minimum is None:
+            return "finite"
+        return f"{self.minimum:g} or more" if self.maximum is None else f"{self.minimum:g} to {self.maximum:g}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,14 +41,18 @@ class Model:
 class Source:
     """Where scans come from, and when one is taken."""
 
-    kind: Annotated[Literal["folder"], About("what is watched; a camera is for a later release")] = "folder"
+    kind: Annotated[Literal["folder"], About("what is watched", later=("camera",))] = "folder"
     inbox: Annotated[Path, About("the folder that scans are copied to")]
-    stable: Annotated[float, About("seconds a file must not change before it is taken", 0, live=True)] = 2.0
+    stable: Annotated[
+        float, About("seconds a file must not change before it is taken, also at start", 0, live=True)
+    ] = 2.0
     interval: Annotated[float, About("seconds between two looks at the folder", 0.05, live=True)] = 1.0
     events: Annotated[
-        Literal["auto", "poll"], About("`auto`: file events wake it before the interval is over; `poll`: they do not")
+        Literal["auto", "poll"], About("`auto`: file events wake it before the interval is over; `poll`: nothing does")
     ] = "auto"
-    symlinks: Annotated[Literal["refuse", "follow"], About("what is done with links among the scans")] = "refuse"
+    symlinks: Annotated[Literal["refuse", "follow"], About("what is done with symbolic links among the scans")] = (
+        "refuse"
+    )
     give_up: Annotated[
         float, About("seconds after which a file that never comes to rest is rejected", 1, live=True)
     ] = 3600.0
@@ -51,9 +62,9 @@ class Source:
 class Output:
     """Where results go."""
 
-    folder: Annotated[Path, About("where one JSON file a scan is written")]
-    jsonl: Annotated[Path | None, About("a file that gets one line a result, as JSON")] = None
-    csv: Annotated[Path | None, About("a file that gets one line a result, for spreadsheets")] = None
+    folder: Annotated[Path, About("the folder that gets one JSON file a scan")]
+    jsonl: Annotated[Path | None, About("a file that gets each result as a line of JSON; not set: none")] = None
+    csv: Annotated[Path | None, About("a file that gets each result as a row, for spreadsheets; not set: none")] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,49 +72,52 @@ class State:
     """What is known."""
 
     folder: Annotated[
-        Path | None, About("where the ledger and the quarantine are kept; not set: beside the results, `FOLDER.state`")
+        Path | None, About("the folder of the ledger and the quarantine; not set: that of the results and `.state`")
     ] = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Quarantine:
-    """What is kept of a scan that was rejected; the scan itself stays where it is."""
+    """What is kept of a scan that has no answer; the scan itself stays where it is."""
 
     mode: Annotated[
         Literal["note", "copy", "link"],
-        About("a note with the reason, and a copy of the scan or a link to it", live=True),
+        About(
+            "what is kept of a scan without an answer: the reason alone, or also a copy of it or a link to it",
+            live=True,
+        ),
     ] = "note"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Retention:
-    """How much is kept; what is not set is kept for ever."""
+    """How much is kept."""
 
-    days: Annotated[int | None, About("days that results and events are kept", 1, live=True)] = None
-    results: Annotated[int | None, About("results that are kept, the latest", 1, live=True)] = None
+    days: Annotated[int | None, About("days that results and events are kept; not set: for ever", 1, live=True)] = None
+    results: Annotated[int | None, About("how many results are kept, the latest; not set: all", 1, live=True)] = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Privacy:
     """A scan may be named after a patient."""
 
-    names: Annotated[Literal["plain", "hashed"], About("how scans are named wherever they are named")] = "plain"
+    names: Annotated[Literal["plain", "hashed"], About("how a scan is named, wherever it is named")] = "plain"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Metrics:
     """What monitoring collects."""
 
-    textfile: Annotated[Path | None, About("a file for the textfile collector of Prometheus' node exporter")] = None
+    textfile: Annotated[
+        Path | None, About("a `.prom` file for the textfile collector of Prometheus' node exporter; not set: none")
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Log:
     """What is said on stderr."""
 
-    format: Annotated[Literal["text", "json"], About("a line for people, or one JSON object a line", live=True)] = (
-        "text"
-    )
+    format: Annotated[Literal["text", "json"], About("a line of text, or one JSON object a line", live=True)] = "text"
     level: Annotated[Literal["debug", "info", "warning", "error"], About("the least that is said", live=True)] = "info"
 
 

@@ -27,7 +27,8 @@ class Exports:
     """The folder of results, held against every other process until `close`, the quarantine, and files of lines.
 
     `jsonl` gets each result as the line that is printed, `csv` some of it. `mode` is what the quarantine keeps, found
-    again in `inbox`, whose files results call by `naming`. After an error it has to be opened anew.
+    again in `inbox`, whose files results call by `naming`; a function is asked each time. After an error it has to be
+    opened anew.
 
     Raises:
         ConfigurationError: one of them cannot be used, or another process writes there.
@@ -41,7 +42,7 @@ class Exports:
         *,
         jsonl: Path | None = None,
         csv: Path | None = None,
-        mode: Mode = "note",
+        mode: Mode | Callable[[], Mode] = "note",
         inbox: Path | None = None,
         naming: Callable[[str], str] = str,
     ) -> None:
@@ -51,7 +52,7 @@ class Exports:
         with ExitStack() as stack:
             stack.callback(os.close, _held(results))
             remove_left_overs(results)
-            self.kept = Quarantine(quarantine, mode, inbox, naming)
+            self._kept = Quarantine(quarantine, mode if callable(mode) else lambda: mode, inbox, naming)
             if jsonl:
                 file = LineFile(jsonl, "--jsonl", _JSON)
                 stack.callback(file.close)
@@ -99,15 +100,15 @@ class Exports:
         Raises:
             OutputUnavailable: they are still there.
         """
-        paths = ((self._path(*content), *self.kept.paths(*content)) for content in contents)
+        paths = ((self._path(*content), *self._kept.paths(*content)) for content in contents)
         remove_together(path for some in paths for path in some)
 
     def _write_files(self, results: Sequence[Result]) -> None:
         latest = {(result.source.name, str(result.source.sha256)): result for result in results}
         files = {self._path(*content): _json_line(result) for content, result in latest.items()}
-        write_together(files | self.kept.notes(latest.values()))
+        write_together(files | self._kept.notes(latest.values()))
         answered = [content for content, result in latest.items() if result.status == "classified"]
-        remove_together(path for content in answered for path in self.kept.paths(*content))
+        remove_together(path for content in answered for path in self._kept.paths(*content))
 
     def _path(self, name: str, sha256: str) -> Path:
         return self.results / f"{name_for(name, sha256)}.json"

@@ -41,7 +41,7 @@ class Kept:
 
 
 class Quarantine:
-    """The folder. `naming` is what results call a file of the inbox; `mode` may be changed at any time.
+    """The folder. `mode` is asked for each scan, `naming` is what results call a file of the inbox.
 
     A link takes no room, but it is the scan: what is written into that later shows. Where none can be made, as between
     two disks, there is a copy.
@@ -50,9 +50,11 @@ class Quarantine:
         ConfigurationError: the folder cannot be used.
     """
 
-    def __init__(self, folder: Path, mode: Mode, inbox: Path | None, naming: Callable[[str], str]) -> None:
-        self.folder, self.mode = folder, mode
-        self._inbox, self._naming = inbox, naming
+    def __init__(
+        self, folder: Path, mode: Callable[[], Mode], inbox: Path | None, naming: Callable[[str], str]
+    ) -> None:
+        self.folder = folder
+        self._mode, self._inbox, self._naming = mode, inbox, naming
         prepare(folder, "--state")
         remove_left_overs(folder)
 
@@ -76,7 +78,7 @@ class Quarantine:
         return self.folder / f"{stem}.reason.json", self.folder / f"{stem}{suffix if suffix in SUFFIXES else '.scan'}"
 
     def _keep(self, result: Result, target: Path, sources: Sources) -> Kept:
-        if self.mode == "note":
+        if self._mode() == "note":
             return Kept(None, None, _LEFT)
         digest, remark = str(result.source.sha256), _GONE
         with suppress(ScanError, OSError):  # from before a crash
@@ -102,7 +104,7 @@ class Quarantine:
             ScanError: it has not, or cannot be read.
         """
         remark = ""
-        if self.mode == "link":
+        if self._mode() == "link":
             try:
                 with _partial(target) as partial:
                     _link(path, partial, digest)

@@ -40,17 +40,6 @@ def csv_lines(sightings: Iterable[Sighting]) -> Iterator[str]:
         yield csv_line((record.get(column) for column in _CSV), end="")
 
 
-def status_lines(status: dict[str, Any]) -> Iterator[str]:
-    watched = f"process {status['watched_by']}" if status["watched_by"] else "nobody"
-    yield f"ledger       {status['ledger']}"
-    yield f"watched by   {watched}"
-    yield f"last answer  {status['last_answer'] or '-'}"
-    for title in ("states", "classes", "referrals"):
-        counts = ", ".join(f"{count} {name}" for name, count in status[title].items())
-        yield f"{title:<11}  {counts or '-'}"
-    yield f"events       {status['events']}, the last is {status['head']}"
-
-
 def _cells(sighting: Sighting) -> dict[str, str]:
     name = printable(sighting.name)
     record = _record(sighting)

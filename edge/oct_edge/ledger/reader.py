@@ -3,6 +3,7 @@
 import json
 import os
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,9 @@ from typing import Any
 from oct_edge.errors import ChainBroken, LedgerNotFound
 from oct_edge.ledger.chain import COLUMNS, Head, verify
 from oct_edge.ledger.connection import connect_to_read, explained, version
+from oct_edge.ledger.schema import FINAL
 from oct_edge.ledger.store import LEDGER, LOCK
+from oct_edge.ledger.tally import Tally
 
 SIGHTINGS = """
 SELECT seen.time, seen.name, seen.scan, last.state, last.body,
@@ -20,6 +23,12 @@ SELECT seen.time, seen.name, seen.scan, last.state, last.body,
 FROM events AS seen LEFT JOIN scans AS last ON last.scan = seen.scan
 WHERE seen.kind = 'sighting'
 """
+COUNTS = """
+SELECT state, json_extract(body, '$.label'), json_extract(body, '$.referral.group'), count(*)
+FROM scans GROUP BY 1, 2, 3
+"""
+LAST_ANSWER = f"SELECT time FROM events WHERE kind IN {FINAL} ORDER BY seq DESC LIMIT 1"
+LATEST = "SELECT model, body FROM events WHERE kind = 'classified' ORDER BY seq DESC LIMIT ?"
 
 
 @dataclass(frozen=True)
@@ -58,6 +67,15 @@ class Sighting:
     result: dict[str, Any] | None
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What the model with this digest answered, and how sure it was."""
+
+    model: str
+    label: str
+    confidence: float
+
+
 class Reader:
     """The ledger in `folder`, read-only."""
 
@@ -91,25 +109,34 @@ class Reader:
 
     def status(self) -> dict[str, Any]:
         """Counts by state, class and referral, the last answer, and who watches."""
-        answers = "FROM scans WHERE state = 'classified' GROUP BY 1 ORDER BY 1"
-        last = "SELECT max(time) FROM scans WHERE state <> 'pending'"
-        seq, head = self._connection.execute("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1").fetchone() or (
-            Head().seq,
-            Head().hash,
-        )
+        states, classes, referrals = Counter[str](), Counter[str](), Counter[str]()
+        for state, label, group, count in self._connection.execute(COUNTS):
+            states[state] += count
+            if state == "classified":
+                classes[label] += count
+                referrals[group] += count
+        last = self._connection.execute(LAST_ANSWER).fetchone()
+        head = self._connection.execute("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1").fetchone()
         return {
             "ledger": str(self._folder / LEDGER),
             "watched_by": holder(self._folder / LOCK),
-            "last_answer": self._connection.execute(last).fetchone()[0],
-            "states": self._counts("SELECT state, count(*) FROM scans GROUP BY 1 ORDER BY 1"),
-            "classes": self._counts(f"SELECT json_extract(body, '$.label'), count(*) {answers}"),
-            "referrals": self._counts(f"SELECT json_extract(body, '$.referral.group'), count(*) {answers}"),
-            "events": seq,
-            "head": head,
+            "last_answer": last and last[0],
+            "states": dict(sorted(states.items())),
+            "classes": dict(sorted(classes.items())),
+            "referrals": dict(sorted(referrals.items())),
+            "events": head[0] if head else Head().seq,
+            "head": head[1] if head else Head().hash,
         }
 
-    def _counts(self, query: str) -> dict[str, int]:
-        return dict(self._connection.execute(query).fetchall())
+    def latest(self, limit: int) -> list[Answer]:
+        """The latest classified answers, the last one first."""
+        rows = self._connection.execute(LATEST, (limit,)).fetchall()
+        results = ((model, json.loads(body)) for model, body in rows)
+        return [Answer(model, found["label"], found["probabilities"][found["label"]]) for model, found in results]
+
+    def tally(self, known: Tally) -> Tally:
+        """The count of answers, `known` up to some event, brought up to the last one."""
+        return known.brought_up(self._connection)
 
 
 @contextmanager
