@@ -124,15 +124,28 @@ class _Service:
     def opened(self) -> Iterator[tuple[Intake, Upkeep]]:
         """Ledger and results as they are on the disk; what the time before left undone is done."""
         output, state = self.live.config.output.folder, self.live.config.state_folder
+        lines = [path.parent for path in (self.live.config.output.jsonl, self.live.config.output.csv) if path]
         if self.progress.is_started:
-            _require_room([output, state])
-        with closing(Ledger(state)) as ledger, closing(Exports(output, state / QUARANTINE)) as exports:
+            _require_room([output, state, *lines])
+        with closing(Ledger(state)) as ledger, closing(self._exports()) as exports:
             intake = Intake(ledger, self.worker, exports)
             intake.catch_up()
             identity = self.worker.identity
             log.info("watching %s with %s on %s", self.watcher.inbox, identity.name, identity.runtime)
             self.progress.started()
             yield intake, Upkeep(ledger, exports, self._limits)
+
+    def _exports(self) -> Exports:
+        config = self.live.config
+        return Exports(
+            config.output.folder,
+            config.state_folder / QUARANTINE,
+            jsonl=config.output.jsonl,
+            csv=config.output.csv,
+            mode=lambda: self.live.config.quarantine.mode,
+            inbox=config.source.inbox,
+            naming=naming(config.privacy.names, config.state_folder),
+        )
 
     def _limits(self) -> Limits:
         """What holds now. While the clock may be wrong nothing is too old."""

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -186,6 +187,14 @@ def fill_up() -> Callable[[Path], Path]:
         return filler
 
     return fill
+
+
+@pytest.fixture
+def strace(tmp_path: Path) -> Callable[..., list[str]]:
+    """What to start a command under, so that its system calls are watched, or fail."""
+    if not shutil.which("strace"):
+        pytest.skip("needs strace")
+    return lambda *options: ["strace", "-f", "-o", str(tmp_path / "trace"), *options]
 
 
 def _shared(name: str) -> Path:
