@@ -156,6 +156,7 @@ def test_a_run_of_another_network_is_not_replaced(tmp_path: Path) -> None:
         pytest.fail("hours of training")
     assert "--out" in caught.value.hint
     assert (tmp_path / "compact" / "model.keras").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["compact"]
 
 
 def test_a_link_is_not_replaced(tmp_path: Path) -> None:

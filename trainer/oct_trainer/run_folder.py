@@ -53,8 +53,9 @@ def new_run(out: Path, network: str, *, restart: bool = False) -> Iterator[Path]
         OutputUnavailable: the block or the renaming could not write.
     """
     run, partial, old = out / network, _partial(out, network), _old(out, network)
-    make_folder(partial)
     try:
+        _require_replaceable(run)
+        make_folder(partial)
         with _locked(partial):
             _tidy(run, partial, old, restart)
             try:
@@ -123,13 +124,7 @@ def _tidy(run: Path, partial: Path, old: Path, restart: bool) -> None:
     """
     if not run.exists() and old.exists():
         old.rename(run)
-    if not _may_be_replaced(run):
-        raise ConfigurationError(
-            f"{run}: holds something that is not of a run, and would be replaced.",
-            hint=_ANOTHER_PLACE,
-        )
-    if (other := _network_of(run)) not in (None, run.name):
-        raise ConfigurationError(f"{run}: holds a run of {other}, and would be replaced.", hint=_ANOTHER_PLACE)
+    _require_replaceable(run)
     if run.exists():
         _empty(run, CONTENT)
     if old.exists():
@@ -144,6 +139,15 @@ def _empty(folder: Path, keep: frozenset[str] = frozenset()) -> None:
             path.unlink()
 
 
+def _require_replaceable(run: Path) -> None:
+    if not _may_be_replaced(run):
+        raise ConfigurationError(
+            f"{run}: holds something that is not of a run, and would be replaced.", hint=_ANOTHER_PLACE
+        )
+    if (other := _network_of(run)) not in (None, run.name):
+        raise ConfigurationError(f"{run}: holds a run of {other}, and would be replaced.", hint=_ANOTHER_PLACE)
+
+
 def _may_be_replaced(run: Path) -> bool:
     if run.is_symlink() or not run.is_dir():
         return not os.path.lexists(run)
@@ -152,8 +156,9 @@ def _may_be_replaced(run: Path) -> bool:
 
 def _network_of(run: Path) -> str | None:
     """What the record of a run says it is of; None where there is none that can be read."""
+    path = run / "metrics.json"
     try:
-        record = json.loads((run / "metrics.json").read_text())
+        record = json.loads(path.read_text()) if path.is_file() else None
     except (OSError, ValueError):
         return None
     return str(record["network"]) if isinstance(record, dict) and "network" in record else None
