@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from oct_edge import cli_config, cli_ledger
+from oct_edge import cli_config, cli_ledger, cli_service
 from oct_edge.console import DebugOption, application, package_version, run, say, set_debug
 from oct_models import DEFAULT
 
@@ -180,8 +180,10 @@ def watch(
 
 app.command()(cli_ledger.results)
 app.command()(cli_ledger.status)
+app.command()(cli_ledger.regrade)
 app.add_typer(cli_ledger.audit, name="audit")
 app.add_typer(cli_config.config, name="config")
+app.add_typer(cli_service.service, name="service")
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""`oct-edge results | status | audit`: thin commands that ask the ledger and print."""
+"""`oct-edge results | status | regrade | audit`: thin commands that ask the ledger and print."""
 
 import json
 import re
@@ -10,7 +10,7 @@ import typer
 
 from oct_edge.console import say
 from oct_edge.labels import DISCLAIMER, LABELS, Group
-from oct_edge.ledger.schema import STATES
+from oct_edge.ledger.schema import FINAL, STATES
 
 STATE = Path("/var/lib/oct-edge/state")
 _PAGE = 500  # events that are read at a time
@@ -49,6 +49,13 @@ StateOption = Annotated[
         readable=False,
     ),
 ]
+SinceOption = Annotated[str | None, typer.Option(callback=_moment, metavar="TIME", help="Seen then or later, UTC.")]
+UntilOption = Annotated[
+    str | None, typer.Option(callback=_moment, metavar="TIME", help="Seen then or before; a day is a whole one.")
+]
+LabelOption = Annotated[str | None, _one_of(*LABELS)]
+ReferralOption = Annotated[str | None, _one_of(*get_args(Group))]
+NameOption = Annotated[str | None, typer.Option(metavar="GLOB", help="What the file was called.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="For machines.")]
 
 
@@ -67,22 +74,19 @@ def _folder(given: Path | None) -> Path:
 
 def results(
     state: StateOption = None,
-    since: Annotated[
-        str | None, typer.Option(callback=_moment, metavar="TIME", help="Seen then or later, UTC.")
-    ] = None,
-    until: Annotated[
-        str | None, typer.Option(callback=_moment, metavar="TIME", help="Seen then or before; a day is a whole one.")
-    ] = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
     status: Annotated[str | None, _one_of(*STATES)] = None,
-    label: Annotated[str | None, _one_of(*LABELS)] = None,
-    referral: Annotated[str | None, _one_of(*get_args(Group))] = None,
-    name: Annotated[str | None, typer.Option(metavar="GLOB", help="What the file was called.")] = None,
+    label: LabelOption = None,
+    referral: ReferralOption = None,
+    name: NameOption = None,
     as_json: JsonOption = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="For spreadsheets.")] = False,
 ) -> None:
     """What was seen and answered: one line for each name that a content was met under."""
     from oct_edge.ledger.present import csv_lines, json_lines, rows
-    from oct_edge.ledger.reader import Query, reading
+    from oct_edge.ledger.query import Query
+    from oct_edge.ledger.reader import reading
 
     shown = json_lines if as_json else csv_lines if as_csv else rows
     with reading(_folder(state)) as reader:
@@ -103,6 +107,38 @@ def status(state: StateOption = None, as_json: JsonOption = False) -> None:
         print(DISCLAIMER, file=sys.stderr)
 
 
+def regrade(
+    state: StateOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    status: Annotated[str | None, _one_of(*FINAL)] = None,
+    label: LabelOption = None,
+    referral: ReferralOption = None,
+    name: NameOption = None,
+    also_same: Annotated[bool, typer.Option("--all", help="Also what this very model answered.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many contents that are.")] = False,
+) -> None:
+    """Have contents graded again that another model answered; what is given narrows them as in `results`.
+
+    The process that watches takes the request up at its next look at the inbox, or the next one at its start. A content
+    that is not in the inbox any more keeps its answer.
+    """
+    from oct_edge.ledger.present import request_lines
+    from oct_edge.ledger.query import Query
+    from oct_edge.ledger.reader import reading
+    from oct_edge.ledger.request import leave, new_request
+
+    query = Query(since, until, status, label, referral, name)
+    state = _folder(state)
+    with reading(state) as reader:
+        found, model, watched_by = reader.to_regrade(query, also_same), reader.serving(), reader.watched_by()
+    asked = not dry_run and bool(found or not watched_by)
+    if asked:
+        leave(state, new_request(query, also_same))
+    for line in request_lines(found, model, watched_by, asked=asked):
+        say(line)
+
+
 @audit.command()
 def verify(
     state: StateOption = None,
@@ -117,8 +153,9 @@ def verify(
     from oct_edge.ledger.reader import reading
 
     with reading(_folder(state)) as reader:
-        head = reader.verify(expect)
-    say(f"{head.seq} events, the last is {head.hash}")
+        head, removed = reader.verify(expect), reader.checkpoint().seq
+    before = f", of which the first {removed} were removed" if removed else ""
+    say(f"{head.seq} events{before}, the last is {head.hash}")
 
 
 @audit.command()
@@ -136,3 +173,14 @@ def export(state: StateOption = None) -> None:
         for row in rows:
             say(json.dumps(row))
         last = rows[-1]["seq"]
+
+
+@audit.command()
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where the copy is written.", readable=False)],
+    state: StateOption = None,
+) -> None:
+    """Copy the ledger, as it is now, to one file, also while the daemon writes."""
+    from oct_edge.ledger.backup import back_up
+
+    back_up(_folder(state), file)

@@ -22,7 +22,8 @@
     │   └── SettingsRefused                   mistakes in the file, the variables or the flags, all of them at once
     ├── LedgerError                  exit 78  the ledger may not be used
     │   ├── LedgerNotFound                    nothing was watched with this state folder yet
-    │   ├── LedgerDamaged                     no database, not one of ours, or with pages that contradict each other
+    │   ├── LedgerDamaged                     no database, or with pages that contradict each other
+    │   ├── LedgerForeign                     a database of another program
     │   ├── LedgerTooNew                      a later release wrote it
     │   └── ChainBroken                       an event was altered or removed
     ├── RuntimeUnavailable           exit 69  no TFLite interpreter of the kind asked for
@@ -32,6 +33,7 @@
     │   └── OutputMissing                     the folder it belongs to is gone
     ├── WorkerUnavailable            exit 69  the process that decodes and grades does not start
     ├── MissingExtra                 exit 69  the command needs an optional part of the package
+    ├── InstallationFailed           exit 69  the service cannot be installed, started or removed here
     ├── CompilerUnavailable          exit 69  Google's Edge TPU compiler is not installed here
     ├── InferenceFailed              exit 69  the interpreter failed on a valid tensor
     └── WorkstationError             exit 1   training and conversion
@@ -221,10 +223,20 @@ class LedgerNotFound(LedgerError):
 
 
 class LedgerDamaged(LedgerError):
-    """The file is no database, belongs to another program, or has pages that contradict each other."""
+    """The file is no database, or has pages that contradict each other.
+
+    Raised to those who ask. The process that watches moves the file aside and begins a new one.
+    """
 
     code = "ledger_damaged"
-    hint = "Move the file away and start again: a new one begins with the results that are files."
+    hint = "Start the service again: it moves the file aside, and a new one begins with the results that are files."
+
+
+class LedgerForeign(LedgerError):
+    """The file is an intact database that this program did not make."""
+
+    code = "ledger_foreign"
+    hint = "Name another folder with --state, or move the file away."
 
 
 class LedgerTooNew(LedgerError):
@@ -290,6 +302,13 @@ class MissingExtra(OctEdgeError):
     """The command needs an optional part of the package that is not installed."""
 
     code = "missing_extra"
+    exit_code = 69
+
+
+class InstallationFailed(OctEdgeError):
+    """The system refuses a step of installing, starting or removing the service; each says what to do."""
+
+    code = "installation_failed"
     exit_code = 69
 
 

@@ -78,28 +78,28 @@ def write_together(files: Mapping[Path, bytes]) -> None:
         raise unwritable(f"{folder}: a file cannot be written", error) from error
 
 
-def unwritable(message: str, error: OSError) -> OutputUnavailable:
-    """What an error of the system means for what was to be written."""
-    return _KINDS.get(error.errno or 0, OutputUnavailable)(f"{message} ({error.strerror}).")
-
-
 def remove_together(files: Iterable[Path]) -> None:
     """Remove those of the files that are there, and sync their folders.
 
     Raises:
-        OutputUnavailable: one cannot be removed. The message names the folder only, as in `write_atomically`.
+        OutputUnavailable: one cannot be removed, or its folder is gone. The message names the folder only, as in
+            `write_atomically`.
     """
-    folders = set()
-    for path in files:
-        try:
-            path.unlink()
-            folders.add(path.parent)
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            raise OutputUnavailable(f"{path.parent}: a file cannot be removed ({error.strerror}).") from error
-    for folder in folders:
-        sync_folder(folder)
+    paths = list(files)
+    folder = paths[0].parent if paths else Path()
+    try:
+        for path in paths:
+            folder = path.parent
+            path.unlink(missing_ok=True)
+        for folder in dict.fromkeys(path.parent for path in paths):
+            sync_folder(folder)
+    except OSError as error:
+        raise unwritable(f"{folder}: a file cannot be removed", error) from error
+
+
+def unwritable(message: str, error: OSError) -> OutputUnavailable:
+    """What an error of the system means for what was to be written."""
+    return _KINDS.get(error.errno or 0, OutputUnavailable)(f"{message} ({error.strerror}).")
 
 
 def begin_to_sync(fd: int, start: int = 0) -> None:

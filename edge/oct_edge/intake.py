@@ -8,12 +8,13 @@ costs a few syncs a scan less, and a single scan waits for nobody.
 import hashlib
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from time import monotonic
 from typing import Protocol
 
 from oct_edge.errors import ScanError
 from oct_edge.exports import Exports
-from oct_edge.ledger.schema import FINAL
+from oct_edge.ledger.regrade import Regrading
 from oct_edge.ledger.store import Ledger
 from oct_edge.result import ModelIdentity, Result, Source, rejected
 from oct_edge.worker.supervisor import Job
@@ -44,6 +45,7 @@ class Intake:
         self._ledger, self._grader, self._exports = ledger, grader, exports
         self._clock = clock
         self._refused: list[Result] = []
+        self.regrading = Regrading(ledger, grader.identity)
 
     def catch_up(self) -> None:
         """Make ledger and files agree after the process before; nothing of it is reported again.
@@ -51,8 +53,9 @@ class Intake:
         A ledger without an event takes over the results that are files: those of a release that had no ledger, or of a
         ledger that was lost. Results without a file get one.
         """
-        if not self._ledger.head.seq:
+        if self._ledger.is_new:
             self._adopt()
+        self._ledger.serve(self._grader.identity)
         results = self._ledger.unexported()
         if results:
             self._exports.write(results)
@@ -83,7 +86,7 @@ class Intake:
             self._mark_exported()
 
     def is_answered(self, sha256: str) -> bool:
-        return self._ledger.state(sha256) in FINAL
+        return not self._ledger.is_due(sha256)
 
     def _adopt(self) -> None:
         adopted = 0
@@ -118,13 +121,14 @@ class Intake:
                     yield None if job.refusal else job
 
     def _take(self, jobs: list[Job]) -> list[Job]:
-        """Write them down in one commit; returns those that have no answer."""
+        """Write them down in one commit; returns those that are due, under the name of an answer before."""
         unanswered = []
         with self._ledger.batch() as batch:
             for job in jobs:
                 new = batch.sighted(job.sha256, job.name)
-                if batch.taken(job.sha256, self._grader.identity.sha256, job.name) not in FINAL:
-                    unanswered.append(job)
+                batch.taken(job.sha256, self._grader.identity.sha256, job.name)
+                if batch.is_due(job.sha256):
+                    unanswered.append(replace(job, name=batch.answered_as(job.sha256) or job.name))
                 elif new:
                     log.info(_KNOWN, job.sha256[:16])
         return unanswered

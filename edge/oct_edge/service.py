@@ -11,25 +11,28 @@ import select
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 from oct_edge import logs
+from oct_edge.clock import synchronised
 from oct_edge.config.live import Live
 from oct_edge.config.tree import Config
 from oct_edge.console import say
 from oct_edge.errors import DiskFull, InboxUnavailable, OctEdgeError, OutputMissing
+from oct_edge.events import Events
 from oct_edge.exports import Exports
 from oct_edge.health import Health
 from oct_edge.intake import Intake
+from oct_edge.ledger.retention import Limits, Upkeep
 from oct_edge.ledger.store import Ledger
 from oct_edge.monitor import Monitor
 from oct_edge.naming import naming
 from oct_edge.notify import Notifier
 from oct_edge.result import Result
-from oct_edge.watch import Watcher, watch_once
+from oct_edge.watch import Stop, Watcher, watch_once
 from oct_edge.worker.supervisor import Worker
 
 log = logging.getLogger("oct_edge.service")
@@ -81,8 +84,9 @@ def serve(config: Config, *, once: bool = False, read: Callable[[], Config] | No
         )
         service = _Service(live, worker, watcher, signals, progress)
         if once:
-            with service.opened() as intake:
+            with service.opened() as (intake, upkeep):
                 watch_once(watcher, intake, signals, progress.report, config.source.interval)
+                upkeep.step()
         else:
             service.watch()
         progress.ended()
@@ -108,16 +112,16 @@ class _Service:
         while not self.signals.is_set():
             before = self.progress.answers.total()
             try:
-                with self.opened() as intake:
+                with self.opened() as (intake, upkeep):
                     self.progress.healed(error.code for error in _HEALING)
-                    self._look_around(intake)
+                    self._look_around(intake, upkeep)
             except _HEALING as error:
                 self.progress.troubled(error)
                 pause = _PAUSE if self.progress.answers.total() > before else min(_LONGEST_PAUSE, 2 * pause)
                 self.signals.wait(pause)
 
     @contextmanager
-    def opened(self) -> Iterator[Intake]:
+    def opened(self) -> Iterator[tuple[Intake, Upkeep]]:
         """Ledger and results as they are on the disk; what the time before left undone is done."""
         output, state = self.live.config.output.folder, self.live.config.state_folder
         lines = [path.parent for path in (self.live.config.output.jsonl, self.live.config.output.csv) if path]
@@ -129,7 +133,7 @@ class _Service:
             identity = self.worker.identity
             log.info("watching %s with %s on %s", self.watcher.inbox, identity.name, identity.runtime)
             self.progress.started()
-            yield intake
+            yield intake, Upkeep(ledger, exports, self._limits)
 
     def _exports(self) -> Exports:
         config = self.live.config
@@ -143,15 +147,29 @@ class _Service:
             naming=naming(config.privacy.names, config.state_folder),
         )
 
-    def _look_around(self, intake: Intake) -> None:
-        while not self.signals.is_set():
-            try:
-                for result in self.watcher.take(intake, self.signals):
-                    self.progress.report(result)
-                self.progress.healed([InboxUnavailable.code])
-            except InboxUnavailable as error:
-                self.progress.troubled(error)
-            self.signals.wait(self.live.config.source.interval)
+    def _limits(self) -> Limits:
+        """What holds now. While the clock may be wrong nothing is too old."""
+        retention = self.live.config.retention
+        return Limits(None if synchronised() is False else retention.days, retention.results)
+
+    def _look_around(self, intake: Intake, upkeep: Upkeep) -> None:
+        with self._woken() as stop:
+            while not stop.is_set():
+                try:
+                    for result in self.watcher.take(intake, stop):
+                        self.progress.report(result)
+                    self.progress.healed([InboxUnavailable.code])
+                    upkeep.step()
+                except InboxUnavailable as error:
+                    self.progress.troubled(error)
+                stop.wait(self.live.config.source.interval)
+
+    def _woken(self) -> AbstractContextManager[Stop]:
+        """What it sleeps on between two looks."""
+        if self.live.config.source.events == "poll":
+            return nullcontext(self.signals)
+        inbox, tracker = self.watcher.inbox, self.watcher.tracker
+        return Events(self.signals, inbox, delay=lambda: tracker.delay, notice=self.progress.heard)
 
 
 def _require_room(folders: Iterable[Path]) -> None:
@@ -207,6 +225,13 @@ class Progress:
         for code in codes:
             self._health.recover(code)
 
+    def heard(self, why_not: str | None) -> None:
+        """File events can be had, or not for this reason."""
+        if why_not:
+            self._health.degrade("events_unavailable", why_not)
+        else:
+            self._health.recover("events_unavailable")
+
     def ended(self) -> None:
         self._notifier.stopping()
 
@@ -243,8 +268,9 @@ class Signals:
         before, self._seen = self._seen, hangups
         return hangups > before
 
-    def wait(self, timeout: float) -> None:
-        if select.select([self._wake], [], [], timeout)[0]:
+    def wait(self, timeout: float, *descriptors: int) -> None:
+        """Until there is a signal, or something to read from one of the descriptors."""
+        if self._wake in select.select([self._wake, *descriptors], [], [], timeout)[0]:
             os.read(self._wake, 64)
 
     def _receive(self, number: int, _: FrameType | None) -> None:

@@ -59,6 +59,7 @@ def lines(found: Mapping[str, Any]) -> Iterator[str]:
     """The same for people."""
     yield _line("ledger", found["ledger"])
     yield _line("watched by", _watcher(found))
+    yield _line("model", found["model"]["name"] if found["model"] else "-")
     for reason in found["degraded"]:
         yield _line("degraded", f"{reason['code']} since {reason['since']}: {printable(reason['message'])}")
         yield _line("", reason["hint"])
@@ -66,10 +67,18 @@ def lines(found: Mapping[str, Any]) -> Iterator[str]:
     yield _line("last answer", found["last_answer"] or "-")
     for title in ("states", "classes", "referrals"):
         yield _line(title, ", ".join(f"{count} {name}" for name, count in found[title].items()) or "-")
+    asked = found["to_regrade"]
+    if any(asked.values()):
+        yield _line("regrade", f"{asked['waiting']} waiting, {asked['unavailable']} not in the inbox")
     yield from _paragraph("drift", [*found["drift"]["findings"], *([CAVEAT] if found["drift"]["conspicuous"] else [])])
     yield _line("clock", _CLOCK[found["clock"]["synchronised"]])
     yield _line("board", _board(found["board"]))
     yield _line("card wear", _wear(found["process"]))
+    if found["removed"]:
+        forgotten = f"of {found['forgotten']} contents that are still known"
+        yield _line("retention", f"events up to {found['removed']} were removed, {forgotten}")
+    for name in found["damaged"]:
+        yield _line("damaged", name)
     yield _line("events", f"{found['events']}, the last is {found['head']}")
 
 

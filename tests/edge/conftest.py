@@ -1,9 +1,11 @@
-"""The bundled default model, opened once, a retina to draw, and the shared pictures and models that are not ours."""
+"""The bundled default model, opened once, a retina to draw, a ledger with its files, and pictures that are not ours."""
 
+import hashlib
+import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,9 +14,16 @@ import pytest
 
 from oct_edge.bundle import Bundle, open_bundle
 from oct_edge.classifier import Classifier
+from oct_edge.errors import ScanDamaged
+from oct_edge.exports import Exports
+from oct_edge.intake import Intake, job_of
+from oct_edge.ledger.reader import reading
+from oct_edge.ledger.store import Ledger
 from oct_edge.preprocess import to_grey
+from oct_edge.result import ModelIdentity, Result, Source, rejected, utc_now
 from oct_edge.runtime import open_runtime
 from oct_edge.scan import Scan, read_scan
+from oct_edge.worker.supervisor import Job
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 
@@ -73,6 +82,78 @@ def grey_of() -> Callable[[np.ndarray], np.ndarray]:
 def difference() -> Callable[[np.ndarray, np.ndarray], float]:
     """Mean of the absolute difference of two pictures, in grey levels."""
     return lambda one, other: float(np.abs(one.astype(int) - other).mean())
+
+
+class Shelf:
+    """A ledger and its result files, and a model that answers each content as it is told to."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.state, self.results = folder, folder / "state", folder / "results"
+        self.graded: list[str] = []
+        self.rejects: set[str] = set()
+        self.start()
+
+    def start(self, model: str = "m") -> None:
+        """As the process that serves the model of this letter."""
+        self.identity = ModelIdentity(f"model-{model}", model * 64, "none")
+        self.ledger = Ledger(self.state)
+        self.exports = Exports(self.results, self.state / "quarantine")
+        self.intake = Intake(self.ledger, self, self.exports)
+        self.intake.catch_up()
+
+    def end(self) -> None:
+        self.ledger.close()
+        self.exports.close()
+
+    def restart(self, model: str = "m") -> None:
+        self.end()
+        self.start(model)
+
+    def grade(self, jobs: Iterable[Job | None]) -> Iterator[Result | None]:
+        for job in filter(None, jobs):
+            self.graded.append(job.name)
+            source = Source(job.name, job.sha256)
+            if job.name in self.rejects:
+                yield rejected(ScanDamaged(f"{job.name}: cut."), source, self.identity)
+            else:
+                yield Result(utc_now(), source, "classified", self.identity, label="CNV", probabilities={"CNV": 1.0})
+
+    def answer(self, *names: str) -> list[str]:
+        """Names of what is answered in a pass over an inbox with these files, whose content is their first letter."""
+        self.intake.regrading.take_up()
+        jobs = [job_of(name[0].encode(), name) for name in names]
+        answered = [result.source.name for result in self.intake.answer(jobs, lambda: True)]
+        self.intake.regrading.looked()
+        return answered
+
+    def files(self) -> dict[str, str]:
+        """What the result files are called, up to the digest, and which model answered."""
+        found = sorted(self.results.iterdir())
+        return {path.name.split(".")[0]: json.loads(path.read_text())["model"]["name"][-1] for path in found}
+
+    def notes(self) -> list[str]:
+        return sorted(path.name.split(".")[0] for path in self.exports.quarantine.iterdir())
+
+    def history(self, content: str) -> list[tuple[str, str | None]]:
+        """Kind and model of every event of a content that is no sighting."""
+        query = "SELECT kind, substr(model, 1, 1) FROM events WHERE scan = ? AND kind <> 'sighting' ORDER BY seq"
+        return self.ledger._rows(query, self.sha256(content))
+
+    def status(self) -> dict:
+        with reading(self.state) as reader:
+            reader.verify()
+            return reader.status()
+
+    @staticmethod
+    def sha256(content: str) -> str:
+        return hashlib.sha256(content.encode()).hexdigest()
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Iterator[Shelf]:
+    shelf = Shelf(tmp_path)
+    yield shelf
+    shelf.end()
 
 
 @pytest.fixture

@@ -1,19 +1,22 @@
-"""`oct-edge results | status | audit` as people and machines meet them."""
+"""`oct-edge results | status | regrade | audit` as people and machines meet them."""
 
 import json
+import os
 import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 from typer.testing import Result as Done
 
 from oct_edge.cli import app
-from oct_edge.errors import ChainBroken
+from oct_edge.errors import ChainBroken, LedgerNotFound
 from oct_edge.labels import DISCLAIMER
 from oct_edge.ledger.chain import Event
+from oct_edge.ledger.retention import Limits, Retention
 from oct_edge.ledger.store import LEDGER, Ledger
 from oct_edge.result import ModelIdentity, Result, Source
 
@@ -61,6 +64,67 @@ def test_a_question_that_nothing_can_answer_is_a_usage_error(state: Path, argume
 def test_the_status_says_what_is_waiting(state: Path) -> None:
     assert json.loads(oct_edge("status", "--state", state, "--json").output)["states"] == {"pending": 2, "rejected": 1}
     assert "2 pending, 1 rejected" in oct_edge("status", "--state", state).output
+
+
+def test_the_status_says_what_was_removed_what_waits_and_what_was_damaged(shelf: Any) -> None:
+    def line(word: str) -> str:
+        lines = oct_edge("status", "--state", shelf.state).output.splitlines()
+        return next((line for line in lines if line.startswith(word)), "")
+
+    shelf.answer(*"abcd")
+    assert line("model").split() == ["model", "model-m"]
+    assert [line("regrade"), line("retention"), line("damaged")] == ["", "", ""]
+    Retention(shelf.ledger, shelf.exports, Limits(results=3)).step()
+    (shelf.state / "ledger.sqlite3.damaged-20261123T101112Z").touch()
+    oct_edge("regrade", "--state", shelf.state, "--all")
+    shelf.answer("c")
+    assert "2 not in the inbox" in line("regrade")
+    assert line("retention").endswith("of 1 contents that are still known")
+    assert line("damaged").split()[1] == "ledger.sqlite3.damaged-20261123T101112Z"
+    assert "of which the first" in oct_edge("audit", "verify", "--state", shelf.state).output
+
+
+def test_a_request_says_what_it_finds_and_who_takes_it_up(shelf: Any) -> None:
+    shelf.answer(*"abc")
+    shelf.restart("n")
+    dry = oct_edge("regrade", "--state", shelf.state, "--dry-run", "--name", "[ab]").output
+    assert dry.splitlines() == ["2 contents to grade again with model-n (nnnnnnnnnnnn)", "  2 answered by mmmmmmmmmmmm"]
+    assert shelf.answer(*"abc") == []
+    asked = oct_edge("regrade", "--state", shelf.state, "--name", "[ab]").output
+    assert asked.startswith(dry)
+    assert f"process {os.getpid()} takes the request up" in asked
+    assert shelf.answer(*"abc") == ["a", "b"]
+    assert list(shelf.state.glob("regrade-*")) == []
+
+
+def test_a_request_that_finds_nothing_is_left_only_while_another_model_may_come(shelf: Any) -> None:
+    shelf.answer("a")
+    assert (
+        oct_edge("regrade", "--state", shelf.state).output == "0 contents to grade again with model-m (mmmmmmmmmmmm)\n"
+    )
+    assert list(shelf.state.glob("regrade-*")) == []
+    shelf.end()
+    assert "the next start takes the request up" in oct_edge("regrade", "--state", shelf.state).output
+    shelf.start("n")
+    assert shelf.answer("a") == ["a"]
+
+
+@pytest.mark.parametrize("arguments", [["--status", "pending"], ["--label", "cnv"], ["--since", "today"]])
+def test_a_request_that_makes_no_sense_is_a_usage_error(shelf: Any, arguments: list[str]) -> None:
+    assert oct_edge("regrade", "--state", shelf.state, *arguments).exit_code == 2
+
+
+def test_a_request_to_a_folder_without_a_ledger_is_an_error_and_makes_nothing(tmp_path: Path) -> None:
+    assert isinstance(oct_edge("regrade", "--state", tmp_path).exception, LedgerNotFound)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_backup_can_be_asked_in_a_folder_of_its_own(state: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy" / LEDGER
+    copy.parent.mkdir()
+    assert oct_edge("audit", "backup", copy, "--state", state).exit_code == 0
+    asked = [oct_edge("audit", "verify", "--state", folder).output for folder in (state, copy.parent)]
+    assert asked[0] == asked[1] != ""
 
 
 def test_the_history_that_is_exported_is_the_one_that_is_verified(state: Path) -> None:

@@ -12,7 +12,8 @@ import pytest
 from oct_edge.errors import ChainBroken, LedgerDamaged, LedgerNotFound
 from oct_edge.labels import LABELS
 from oct_edge.ledger.present import csv_lines, json_lines, rows
-from oct_edge.ledger.reader import SIGHTINGS, Query, reading
+from oct_edge.ledger.query import SEEN, SIGHTINGS, Query
+from oct_edge.ledger.reader import reading
 from oct_edge.ledger.store import LEDGER, Ledger
 from oct_edge.result import ModelIdentity, Reason, Referral, Result, Source, Status
 
@@ -140,8 +141,9 @@ def test_a_reader_in_a_transaction_neither_holds_the_writer_up_nor_sees_what_it_
 
 
 def test_the_states_of_many_contents_are_found_by_index(folder: Path) -> None:
+    query = f"EXPLAIN QUERY PLAN {SIGHTINGS.format(SEEN)}"
     with reading(folder) as reader:
-        plan = [row[-1] for row in reader._connection.execute(f"EXPLAIN QUERY PLAN {SIGHTINGS}")]
+        plan = [row[-1] for row in reader._connection.execute(query)]
     assert [step for step in plan if step.startswith("SCAN")] == ["SCAN seen USING INDEX sightings_of_a_name"]
 
 

@@ -9,19 +9,24 @@ import sqlite3
 import subprocess
 import sys
 import time
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from io import BytesIO
 from pathlib import Path
 
 import jsonschema
 import pytest
 
+from oct_edge.bundle import CARD, pack
 from oct_edge.health import HEALTH
 from oct_edge.ledger.chain import COLUMNS, verify
+from oct_edge.ledger.checkpoint import last_checkpoint, verify_known
 from oct_edge.ledger.schema import FINAL
 from oct_edge.ledger.store import LEDGER
 from oct_edge.result import json_schema
+from oct_models import DEFAULT, bundled_models
 
 COMMAND = Path(sys.executable).parent / "oct-edge"
 SCHEMA = jsonschema.Draft202012Validator(json_schema())
@@ -98,14 +103,21 @@ class Daemon:
         return int(Path(f"/proc/{main}/task/{main}/children").read_text().split()[0])
 
     def states(self) -> dict[str, str]:
-        """Digest to state of every content in the ledger, whose history must be whole, with one result a content."""
+        """Digest to state of every content in the ledger, whose history must be whole.
+
+        A content has one answer, and one more for each time that another was asked for.
+        """
         connection = sqlite3.connect(f"file:{self.state / LEDGER}?mode=ro", uri=True)
         with closing(connection):
             assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-            verify(connection.execute(f"SELECT {', '.join(COLUMNS)} FROM events ORDER BY seq"))
-            counted = "SELECT scan, count(*) FROM events WHERE kind IN {} GROUP BY scan"
-            for kinds in (FINAL, ("pending", "pending")):
-                assert {count for _, count in connection.execute(counted.format(kinds))} <= {1}
+            events = connection.execute(f"SELECT {', '.join(COLUMNS)} FROM events ORDER BY seq")
+            verify(events, last_checkpoint(connection).head)
+            verify_known(connection)
+            kinds = f"sum(kind = 'pending'), sum(kind IN {FINAL}), sum(kind = 'regrade')"
+            counted = f"SELECT {kinds} FROM events WHERE scan <> '' GROUP BY scan"
+            for pending, answers, asked in connection.execute(counted):
+                assert pending <= 1
+                assert answers <= 1 + asked
             return dict(connection.execute("SELECT scan, state FROM scans"))
 
     def put(self, contents: Iterable[bytes]) -> None:
@@ -125,6 +137,18 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
     if daemon.process and daemon.process.poll() is None:
         os.killpg(daemon.process.pid, signal.SIGKILL)
         daemon.process.wait()
+
+
+@pytest.fixture
+def other_model(tmp_path: Path) -> Path:
+    """The default model under another name, so with another digest."""
+    content = bundled_models()[DEFAULT].read_bytes()
+    with zipfile.ZipFile(BytesIO(content)) as tail:
+        card = json.loads(tail.read(CARD))
+        files = {name: tail.read(name) for name in tail.namelist() if name.endswith((".png", ".npz"))}
+    path = tmp_path / "other.tflite"
+    path.write_bytes(pack(content[: card["tflite"]["bytes"]], card | {"name": "other"}, files))
+    return path
 
 
 @pytest.fixture

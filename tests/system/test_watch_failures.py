@@ -155,7 +155,12 @@ def test_it_ends_with_69_on_a_full_disk_and_leaves_no_partial_file(daemon: Any, 
 
 @pytest.mark.parametrize(
     ("step", "error"),
-    [("fdatasync:when=8", "EIO"), ("fdatasync:when=9", "EIO"), ("fdatasync:when=9", "ENOSPC"), ("fsync:when=1", "EIO")],
+    [
+        ("fdatasync:when=13", "EIO"),
+        ("fdatasync:when=14", "EIO"),
+        ("fdatasync:when=14", "ENOSPC"),
+        ("fsync:when=1", "EIO"),
+    ],
 )
 def test_a_failing_sync_of_ledger_or_file_is_never_acknowledged_and_repaired_by_a_restart(
     daemon: Any, samples: list[Path], step: str, error: str

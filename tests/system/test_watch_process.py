@@ -109,10 +109,10 @@ def test_a_restart_answers_nothing_twice_and_a_new_scan_still(daemon: Any, disti
     assert daemon.answers(daemon.stored(), new)
 
 
-# 1 to 7 make the ledger, then come pending scans, their results, the mark that these are files, and its closing.
-# The first file that is renamed says how the daemon is; it is not synced.
-_QUICK = {"fdatasync": (2, 8, 9, 10), "fsync": (1, 4), "rename": (3,)}
-_NIGHTLY = {"fdatasync": (1, 3, 4, 5, 6, 7, 11, 12), "fsync": (2, 3), "rename": (1, 2, 4)}
+# 1 to 11 make the ledger and 12 is about the model; then come pending scans, their results, the mark that these are
+# files, and its closing. The first file that is renamed says how the daemon is; it is not synced.
+_QUICK = {"fdatasync": (2, 13, 14, 15), "fsync": (1, 4), "rename": (3,)}
+_NIGHTLY = {"fdatasync": (1, *range(3, 13), 16, 17), "fsync": (2, 3), "rename": (1, 2, 4)}
 STEPS = [f"{call}:when={n}" for call, numbers in _QUICK.items() for n in numbers]
 STEPS += [
     pytest.param(f"{call}:when={n}", marks=pytest.mark.nightly) for call, numbers in _NIGHTLY.items() for n in numbers
@@ -146,7 +146,7 @@ def test_a_result_is_printed_only_when_commit_file_and_folder_are_on_the_disk(da
         trace.index('"{\\"schema\\"', trace.index(" write(1<")),
     )
     commits = [found.start() for found in re.finditer(r" fdatasync\(\d+<\S+-wal>\) = 0", trace)]
-    assert len([commit for commit in commits if commit < sync_file]) == 4  # empty, made, pending, classified
+    assert len([commit for commit in commits if commit < sync_file]) == 5  # empty, made, model, pending, classified
     assert sync_file < trace.index(".partial>) = 0") < rename < sync_folder < line
 
 

@@ -55,6 +55,7 @@ def verify(rows: Iterable[tuple], start: Head | None = None, expect: str | None 
         ChainBroken: naming the first event that does not fit, or saying that `expect` is the digest of none.
     """
     head = start or Head()
+    begin = head.seq
     met = expect in (None, head.hash)
     for *values, digest in rows:
         event = Event(*values)
@@ -67,5 +68,6 @@ def verify(rows: Iterable[tuple], start: Head | None = None, expect: str | None 
         head = Head(event.seq, digest)
         met = met or digest == expect
     if not met:
-        raise ChainBroken(f"no event has the digest {expect}: the chain was cut or written anew.")
+        removed = f", or the event is one of the first {begin} that retention removed" if begin else ""
+        raise ChainBroken(f"no event has the digest {expect}: the chain was cut or written anew{removed}.")
     return head

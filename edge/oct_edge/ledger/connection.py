@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from oct_edge.errors import DiskFull, LedgerDamaged, LedgerTooNew, OutputUnavailable
+from oct_edge.errors import DiskFull, LedgerDamaged, LedgerForeign, LedgerTooNew, OutputUnavailable
 from oct_edge.ledger.schema import APPLICATION, VERSION
 
 PATIENCE = 30.0  # seconds to wait for another process that holds the file
@@ -59,14 +59,14 @@ def version(connection: sqlite3.Connection, path: Path) -> int:
 
     Raises:
         LedgerTooNew: a later release wrote it.
-        LedgerDamaged: a database, but not one of ours.
+        LedgerForeign: a database, but not one of ours.
     """
     ours = _number(connection, "application_id") == APPLICATION
     found = _number(connection, "user_version")
     if ours and found > VERSION:
         raise LedgerTooNew(f"{path}: the ledger has schema {found}, this version knows {VERSION}.")
     if not ours and connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
-        raise LedgerDamaged(f"{path}: a database, but not a ledger of this project.")
+        raise LedgerForeign(f"{path}: a database, but not a ledger of this project.")
     return found if ours else 0
 
 

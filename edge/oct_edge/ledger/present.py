@@ -1,12 +1,14 @@
 """What the ledger knows, for people, for spreadsheets and for programs."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
 from oct_edge.labels import LABELS
 from oct_edge.ledger.reader import Sighting
+from oct_edge.ledger.schema import FINAL
 from oct_edge.spreadsheet import csv_line
 from oct_edge.table import printable
 
@@ -40,11 +42,26 @@ def csv_lines(sightings: Iterable[Sighting]) -> Iterator[str]:
         yield csv_line((record.get(column) for column in _CSV), end="")
 
 
+def request_lines(
+    found: Counter[str], model: dict[str, str] | None, watched_by: int | None, *, asked: bool
+) -> Iterator[str]:
+    """What a request to grade contents again finds, and who deals with it if it was left."""
+    with_model = f"{model['name']} ({model['sha256'][:12]})" if model else "a model that is not known yet"
+    yield f"{found.total()} contents to grade again with {with_model}"
+    for sha256, count in found.most_common():
+        yield f"  {count} answered by {sha256[:12]}"
+    if asked and watched_by:
+        yield f"process {watched_by} takes the request up at its next look at the inbox"
+    elif asked:
+        yield "nobody watches: the next start takes the request up, for what another model than its own answered"
+
+
 def _cells(sighting: Sighting) -> dict[str, str]:
     name = printable(sighting.name)
     record = _record(sighting)
     label = record["label"]
-    notes = [record["reason"], "superseded" if sighting.superseded_by else None]
+    removed = sighting.state in FINAL and not sighting.result
+    notes = [record["reason"], "superseded" if sighting.superseded_by else None, "removed" if removed else None]
     return {
         "seen": sighting.seen,
         "name": name if len(name) <= _WIDEST else f"{name[: _WIDEST - 1]}…",

@@ -10,18 +10,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from oct_edge.errors import ChainBroken, LedgerNotFound
+from oct_edge.errors import ChainBroken, LedgerDamaged, LedgerNotFound
+from oct_edge.ledger.batch import LOOKED
 from oct_edge.ledger.chain import COLUMNS, Head, verify
+from oct_edge.ledger.checkpoint import Checkpoint, last_checkpoint, verify_known
 from oct_edge.ledger.connection import connect_to_read, explained, version
-from oct_edge.ledger.schema import FINAL
+from oct_edge.ledger.query import SEEN, SIGHTINGS, UNSEEN, WAITING, Query, matching
+from oct_edge.ledger.recovery import kept_aside, suspect
+from oct_edge.ledger.schema import FINAL, VERSION
 from oct_edge.ledger.store import LEDGER, LOCK
 from oct_edge.ledger.tally import Tally
 
-SIGHTINGS = """
-SELECT seen.time, seen.name, seen.scan, last.state, last.body,
-    (SELECT scan FROM events WHERE kind = 'sighting' AND name = seen.name ORDER BY seq DESC LIMIT 1) AS shows
-FROM events AS seen LEFT JOIN scans AS last ON last.scan = seen.scan
-WHERE seen.kind = 'sighting'
+_FORGOTTEN = "SELECT count(*) FROM known WHERE scan NOT IN (SELECT scan FROM scans)"
+# What schema 1 has not, so that a ledger can be asked before the service of this release has brought it up to date.
+_STAND_INS = """
+CREATE TEMP TABLE IF NOT EXISTS known (scan TEXT, state TEXT);
+CREATE TEMP TABLE IF NOT EXISTS serving (model TEXT, name TEXT);
 """
 COUNTS = """
 SELECT state, json_extract(body, '$.label'), json_extract(body, '$.referral.group'), count(*)
@@ -29,30 +33,6 @@ FROM scans GROUP BY 1, 2, 3
 """
 LAST_ANSWER = f"SELECT time FROM events WHERE kind IN {FINAL} ORDER BY seq DESC LIMIT 1"
 LATEST = "SELECT model, body FROM events WHERE kind = 'classified' ORDER BY seq DESC LIMIT ?"
-
-
-@dataclass(frozen=True)
-class Query:
-    """What to look for; everything that is given has to fit. Times are beginnings of `2026-11-23T10:11:12Z`, in UTC."""
-
-    since: str | None = None
-    until: str | None = None
-    state: str | None = None
-    label: str | None = None
-    referral: str | None = None
-    name: str | None = None
-
-    def conditions(self) -> dict[str, str]:
-        """SQL conditions with one place for a value each, and their values."""
-        given = {
-            "seen.time >= ?": self.since,
-            "seen.time < ? || '~'": self.until,  # a character behind every other: the whole day, hour or minute
-            "last.state = ?": self.state,
-            "json_extract(last.body, '$.label') = ?": self.label,
-            "json_extract(last.body, '$.referral.group') = ?": self.referral,
-            "seen.name GLOB ?": self.name,
-        }
-        return {condition: value for condition, value in given.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -89,41 +69,66 @@ class Reader:
         return self._connection.execute(query, (after, count))
 
     def verify(self, expect: str | None = None) -> Head:
-        """The end of the chain, all of whose links hold.
+        """The end of the chain, all of whose links hold from the last checkpoint on.
 
         Raises:
-            ChainBroken: one does not, or no event has the digest `expect`.
+            ChainBroken: one does not, no event has the digest `expect`, or what the checkpoint covers was altered.
         """
         try:
-            return verify(self.events(), expect=expect)
+            head = verify(self.events(), self.checkpoint().head, expect)
+            verify_known(self._connection)
         except ChainBroken as error:
             raise ChainBroken(f"{self._folder / LEDGER}: {error.message}") from error
+        return head
+
+    def checkpoint(self) -> Checkpoint:
+        return last_checkpoint(self._connection)
 
     def sightings(self, query: Query) -> Iterator[Sighting]:
         """Every sighting that fits, in the order they were written down."""
         conditions = query.conditions()
         where = "".join(f" AND {condition}" for condition in conditions)
-        rows = self._connection.execute(f"{SIGHTINGS}{where} ORDER BY seen.seq", tuple(conditions.values()))
-        for seen, name, scan, state, body, shows in rows:
-            yield Sighting(seen, name, scan, state, shows if shows != scan else None, body and json.loads(body))
+        for source in (UNSEEN, SEEN) if self.checkpoint().seq else (SEEN,):
+            asked = f"{SIGHTINGS.format(source)}{where} ORDER BY seen.seq"
+            for seen, name, scan, state, body, shows in self._connection.execute(asked, tuple(conditions.values())):
+                superseded_by = shows if shows != scan else None
+                yield Sighting(seen, name, scan, state, superseded_by, body and json.loads(body))
+
+    def to_regrade(self, query: Query, also_same: bool) -> Counter[str]:
+        """How many contents a request would find now, by the model that answered them."""
+        found = matching(self._connection, query, (self.serving() or {}).get("sha256", ""), also_same)
+        return Counter(model for _, _, model in found)
+
+    def serving(self) -> dict[str, str] | None:
+        """The model of the process that watches, or watched last."""
+        row = self._connection.execute("SELECT name, model FROM serving").fetchone()
+        return {"name": row[0], "sha256": row[1]} if row else None
+
+    def watched_by(self) -> int | None:
+        """The process that writes the ledger."""
+        return holder(self._folder / LOCK)
 
     def status(self) -> dict[str, Any]:
-        """Counts by state, class and referral, the last answer, and who watches."""
+        """Counts by state, class and referral, the last answer, what waits, what was removed, and who watches."""
         states, classes, referrals = Counter[str](), Counter[str](), Counter[str]()
         for state, label, group, count in self._connection.execute(COUNTS):
             states[state] += count
             if state == "classified":
                 classes[label] += count
                 referrals[group] += count
-        last = self._connection.execute(LAST_ANSWER).fetchone()
         head = self._connection.execute("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1").fetchone()
         return {
             "ledger": str(self._folder / LEDGER),
-            "watched_by": holder(self._folder / LOCK),
-            "last_answer": last and last[0],
+            "watched_by": self.watched_by(),
+            "model": self.serving(),
+            "last_answer": self._one(LAST_ANSWER),
             "states": dict(sorted(states.items())),
             "classes": dict(sorted(classes.items())),
             "referrals": dict(sorted(referrals.items())),
+            "to_regrade": self._waiting(),
+            "forgotten": self._one(_FORGOTTEN),
+            "removed": self.checkpoint().seq,
+            "damaged": kept_aside(self._folder),
             "events": head[0] if head else Head().seq,
             "head": head[1] if head else Head().hash,
         }
@@ -138,6 +143,16 @@ class Reader:
         """The count of answers, `known` up to some event, brought up to the last one."""
         return known.brought_up(self._connection)
 
+    def _waiting(self) -> dict[str, int]:
+        """Contents that wait for another answer, those that are not in the inbox apart."""
+        looked = self._one(f"SELECT seq FROM marks WHERE name = '{LOOKED}'") or 0
+        asked = [seq for _, seq in self._connection.execute(WAITING)]
+        return {"waiting": sum(seq > looked for seq in asked), "unavailable": sum(seq <= looked for seq in asked)}
+
+    def _one(self, query: str) -> Any:
+        row = self._connection.execute(query).fetchone()
+        return row[0] if row else None
+
 
 @contextmanager
 def reading(folder: Path) -> Iterator[Reader]:
@@ -151,10 +166,15 @@ def reading(folder: Path) -> Iterator[Reader]:
     path = folder / LEDGER
     if not path.exists():
         raise LedgerNotFound(f"{path}: there is no ledger.")
-    with explained(path), closing(connect_to_read(path)) as connection:
-        version(connection, path)
-        connection.execute("BEGIN")  # one state for all questions
-        yield Reader(connection, folder)
+    try:
+        with explained(path), closing(connect_to_read(path)) as connection:
+            if version(connection, path) < VERSION:
+                connection.executescript(_STAND_INS)
+            connection.execute("BEGIN")  # one state for all questions
+            yield Reader(connection, folder)
+    except LedgerDamaged:
+        suspect(path)
+        raise
 
 
 def holder(lock: Path) -> int | None:

@@ -4,53 +4,52 @@ Events are written in batches, each one transaction: what a batch has written is
 without an error, and not before. After a failed commit nothing more is written: whether the disk holds it is unknown,
 and only a new start, which reads what is there, may tell.
 
-Opening verifies the last links of the chain only and takes as long for a hundred thousand events as for one.
 """
 
-import errno
-import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from oct_edge.errors import ChainBroken, ConfigurationError, LedgerError, OutputUnavailable
-from oct_edge.files import unwritable
-from oct_edge.ledger.batch import EXPORTED, Batch
-from oct_edge.ledger.chain import COLUMNS, Head, verify
-from oct_edge.ledger.connection import connect, explained, version
-from oct_edge.ledger.schema import DEFINITION, FINAL, State
-from oct_edge.result import Result
+from oct_edge.errors import LedgerDamaged, LedgerError, OutputUnavailable
+from oct_edge.ledger.batch import EXPORTED, HELD, LOOKED, MARK, Batch
+from oct_edge.ledger.connection import explained
+from oct_edge.ledger.opening import hold, opened
+from oct_edge.ledger.query import WAITING
+from oct_edge.ledger.recovery import suspect
+from oct_edge.ledger.schema import FINAL, State
+from oct_edge.result import ModelIdentity, Result
 
 LEDGER = "ledger.sqlite3"
-LINKS = 100  # that are verified when it is opened
 LOCK = "ledger.lock"
-_FAILING_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
+_SPARE = 256  # free pages that are worth nobody's while
+_RESTART = "Start again: the file is moved aside, and a new ledger begins with the results that are files."
 
 
 class Ledger:
-    """The ledger in `folder`, held against every other writer until `close`.
+    """The ledger in `folder`, held against every other writer until `close`; one that is damaged is replaced.
 
     Raises:
         ConfigurationError: another process keeps its ledger there, or the folder cannot be used.
-        LedgerError: what is there is damaged, altered, or of a later release.
+        LedgerError: what is there is altered, of a later release, or of another program.
         OutputUnavailable: the disk is full or fails.
     """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / LEDGER
-        self._lock = _hold(folder)
+        self._lock = hold(folder / LOCK)
         self._connection: sqlite3.Connection | None = None
         self._trusted = True
         try:
-            with explained(self.path):
-                self._connection = connect(self.path)
-                _prepare(self._connection, self.path)
-                self.head = _checked_head(self._connection, self.path)
+            self._connection, self.head = opened(self.path)
         except BaseException:
-            self.close()
+            os.close(self._lock)
             raise
+
+    @property
+    def folder(self) -> Path:
+        return self.path.parent
 
     def close(self) -> None:
         """Let others write. Closing twice is no error."""
@@ -70,7 +69,7 @@ class Ledger:
         connection = self._open()
         batch = Batch(connection, self.head)
         try:
-            with explained(self.path):
+            with self._in_use():
                 connection.execute("BEGIN IMMEDIATE")
                 yield batch
                 connection.execute("COMMIT")
@@ -81,65 +80,92 @@ class Ledger:
             raise
         self.head = batch.head
 
+    @property
+    def is_new(self) -> bool:
+        """Whether no content was ever written down here."""
+        first = self._rows("SELECT seq, kind FROM events ORDER BY seq LIMIT 1")
+        return first in ([], [(1, "checkpoint")]) and self.head.seq <= 1
+
     def state(self, scan: str) -> State | None:
         """The last state of a content, None if it was never taken."""
-        with explained(self.path):
+        with self._in_use():
             return Batch(self._open(), self.head).state(scan)
+
+    def is_due(self, scan: str) -> bool:
+        """Whether the content is to be graded."""
+        with self._in_use():
+            return Batch(self._open(), self.head).is_due(scan)
 
     def unexported(self) -> list[Result]:
         """Results that are durable here and may have no file yet, oldest first."""
-        query = f"""SELECT body FROM events WHERE kind IN {FINAL}
-            AND seq > coalesce((SELECT seq FROM marks WHERE name = '{EXPORTED}'), 0) ORDER BY seq"""
-        with explained(self.path):
-            return [Result.from_json(body) for (body,) in self._open().execute(query)]
+        query = f"SELECT body FROM events WHERE kind IN {FINAL} AND seq > ? ORDER BY seq"
+        return [Result.from_json(body) for (body,) in self._rows(query, self._mark(EXPORTED))]
+
+    def serve(self, model: ModelIdentity) -> None:
+        """Write down which model answers from now on, for those who ask while nobody runs."""
+        if self._rows("SELECT model, name FROM serving") != [(model.sha256, model.name)]:
+            with self.batch() as batch:
+                batch.served_by(model)
+
+    def waiting(self) -> tuple[int, int]:
+        """How many contents wait for another answer, and how many of them were not yet looked for."""
+        asked = [seq for _, seq in self._rows(WAITING)]
+        return len(asked), sum(seq > self._mark(LOOKED) for seq in asked)
+
+    def names_of_waiting(self) -> set[str]:
+        """Every name under which a content that waits for another answer was met."""
+        return {name for (name,) in self._rows(f"SELECT name FROM events WHERE scan IN (SELECT scan FROM ({WAITING}))")}
+
+    def over(self, before: str | None, answers: int | None, most: int) -> int:
+        """Up to which event retention may remove, 0 for none and `most` at a time.
+
+        That is what is older than a time, and what goes with all but the newest so many answers. Events older than the
+        time behind one that is not are left: a clock that jumped stays harmless.
+        """
+        first, last = self._rows("SELECT coalesce(min(seq), 1), coalesce(max(seq), 0) FROM events")[0]
+        young = before and self._rows("SELECT seq FROM events WHERE time >= ? ORDER BY seq LIMIT 1", before)
+        old = (young[0][0] - 1 if young else last) if before else 0
+        excess = 0 if answers is None else self._mark(HELD) - answers
+        oldest = f"SELECT seq FROM scans WHERE state IN {FINAL} ORDER BY seq LIMIT 1 OFFSET ?"
+        many = next((seq for (seq,) in self._rows(oldest, excess - 1)), 0) if excess > 0 else 0
+        until = min(max(old, many), self._mark(EXPORTED), first + most - 1)
+        worth = self._rows("SELECT 1 FROM events WHERE seq <= ? AND kind <> 'checkpoint' LIMIT 1", until)
+        return until if worth else 0
+
+    def leaving(self, until: int) -> list[tuple[str, str]]:
+        """Name and content of the answers that go with the events up to this one."""
+        return self._rows(f"SELECT name, scan FROM scans WHERE state IN {FINAL} AND seq <= ?", until)
+
+    def give_back(self, pages: int) -> bool:
+        """Make the file smaller, by so many pages, if much of it is free; whether that was done.
+
+        What little is free is used again by the next events.
+        """
+        free, size = (self._rows(f"PRAGMA {pragma}")[0][0] for pragma in ("freelist_count", "page_count"))
+        if free <= max(_SPARE, size // 4):
+            return False
+        self._rows(f"PRAGMA incremental_vacuum({pages})")
+        return bool(self._rows("PRAGMA freelist_count")[0][0] < free)
+
+    def _mark(self, name: str) -> int:
+        return next((seq for (seq,) in self._rows(MARK, name)), 0)
+
+    def _rows(self, query: str, *values: object) -> list[tuple]:
+        with self._in_use():
+            return self._open().execute(query, values).fetchall()
+
+    @contextmanager
+    def _in_use(self) -> Iterator[None]:
+        """Damage that is met now is dealt with by the next start."""
+        try:
+            with explained(self.path):
+                yield
+        except LedgerDamaged as error:
+            self._trusted = False
+            suspect(self.path)
+            raise OutputUnavailable(error.message, hint=_RESTART) from error
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None or not self._trusted:
             raise OutputUnavailable(f"{self.path}: closed, or a commit failed; what the disk holds is not known.")
         return self._connection
-
-
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    found = version(connection, path)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    if not found:
-        connection.executescript(f"BEGIN IMMEDIATE; {DEFINITION} COMMIT;")
-
-
-def _checked_head(connection: sqlite3.Connection, path: Path) -> Head:
-    columns = ", ".join(COLUMNS)
-    query = f"SELECT {columns} FROM events ORDER BY seq DESC LIMIT {LINKS + 1}"
-    rows = connection.execute(query).fetchall()[::-1]
-    try:
-        if len(rows) > LINKS:
-            return verify(rows[1:], Head(rows[0][0], rows[0][-1]))
-        return verify(rows)
-    except ChainBroken as error:
-        raise ChainBroken(f"{path}: {error.message}") from error
-
-
-def _hold(folder: Path) -> int:
-    """Hold the folder's lock file for as long as the descriptor is open.
-
-    Not a lock on the database: SQLite has its own on that file, and closing any descriptor of it would drop them.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        fd = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
-    except OSError as error:
-        if error.errno in _FAILING_DISK:
-            raise unwritable(f"{folder}: the ledger cannot be written", error) from error
-        raise ConfigurationError(
-            f"{folder}: cannot be used for the ledger ({error.strerror}).",
-            hint="Name a folder that this user may write to with --state.",
-        ) from error
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(fd)
-        raise ConfigurationError(
-            f"{folder}: another process keeps its ledger there.",
-            hint="Let one process watch, or give each its own --state.",
-        ) from error
-    return fd
