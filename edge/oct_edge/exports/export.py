@@ -98,7 +98,7 @@ class Exports:
         """Remove the files about contents of these names and digests, as far as nobody took them away. Lines stay.
 
         Raises:
-            OutputUnavailable: they are still there.
+            OutputUnavailable: they are still there, or a folder is gone and may come back with them.
         """
         paths = ((self._path(*content), *self._kept.paths(*content)) for content in contents)
         remove_together(path for some in paths for path in some)
@@ -108,7 +108,8 @@ class Exports:
         files = {self._path(*content): _json_line(result) for content, result in latest.items()}
         write_together(files | self._kept.notes(latest.values()))
         answered = [content for content, result in latest.items() if result.status == "classified"]
-        remove_together(path for content in answered for path in self._kept.paths(*content))
+        outdated = [path for content in answered for path in self._kept.paths(*content) if path.exists()]
+        remove_together(outdated)
 
     def _path(self, name: str, sha256: str) -> Path:
         return self.results / f"{name_for(name, sha256)}.json"
