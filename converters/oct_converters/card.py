@@ -15,10 +15,11 @@ from oct_converters.parity import KERAS, Answers
 from oct_converters.parity.report import Report
 from oct_converters.run import Run
 from oct_edge.bundle import SCHEMA
+from oct_edge.classifier import softmax
 from oct_edge.console import package_version
 from oct_edge.labels import DISCLAIMER, LABELS, URGENT
 from oct_edge.preprocess import PREPROCESSING
-from oct_trainer.metrics import detection, summarise
+from oct_trainer.metrics import confidence, detection, summarise
 
 INTENDED_USE = (
     "Research on sorting macular OCT B-scans into CNV, DME, DRUSEN and NORMAL. A B-scan is not an eye: "
@@ -81,8 +82,11 @@ def make_card(evidence: Evidence, golden: GoldenSet, distances: dict[str, Any], 
             "parameters": record["parameters"],
         },
         "metrics": {
-            kind: {split: _figures(part, reader) for split, part in held_out.items()}
-            for kind, reader in (("float32", KERAS), ("int8", report.deployed))
+            "float32": {split: _figures(part, KERAS) for split, part in held_out.items()},
+            "int8": {
+                split: _figures(part, report.deployed) | {"confidence": _confidence(part, evidence)}
+                for split, part in held_out.items()
+            },
         },
         "parity": report.summary(),
         "gate": {"embedding": distances},
@@ -107,6 +111,11 @@ def about_model(run: Run, name: str, licence: str, attributions: tuple[str, ...]
 
 def _figures(part: Answers, reader: str) -> dict[str, Any]:
     return summarise(part.pictures.labels, part.logits[reader].argmax(1), part.pictures.patients)
+
+
+def _confidence(part: Answers, evidence: Evidence) -> dict[str, Any]:
+    """How sure the int8 model is; on a device this shows when scans come that are unlike these."""
+    return confidence(softmax(part.logits[evidence.report.deployed] / evidence.temperature), part.pictures.patients)
 
 
 def _urgent(part: Answers, evidence: Evidence) -> dict[str, Any]:

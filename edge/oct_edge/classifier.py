@@ -7,20 +7,36 @@ person; a suspicion of an urgent case is never hidden that way.
 """
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 
 from oct_edge.bundle import Bundle, SameClass, open_bundle
-from oct_edge.errors import InferenceFailed, ScanError, SelfTestFailed
+from oct_edge.errors import ScanError, SelfTestFailed
 from oct_edge.labels import GRADES, LABELS, URGENT, Group
 from oct_edge.preprocess import expand, to_tensor
 from oct_edge.reading import read_bytes
-from oct_edge.result import ModelIdentity, Reason, Referral, Result, Source, Timing, rejected, utc_now
+from oct_edge.result import ModelIdentity, Reason, Referral, Result, Source, Timing, rejected, ungradable, utc_now
 from oct_edge.runtime import Runtime, open_runtime
 from oct_edge.scan import Scan, decode_scan
 from oct_models import DEFAULT
+
+_MODEL_FAULT = Reason(
+    "model_fault",
+    "The model answered with no numbers, or with the same one for every class.",
+    "Run `oct-edge models --check`; a model that fails its golden answers must be replaced.",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A scan as the network takes it: uint8 `[1, 224, 224, 3]`, and the milliseconds from bytes to there."""
+
+    tensor: np.ndarray
+    source: Source
+    decode_ms: float
 
 
 class Classifier:
@@ -53,44 +69,46 @@ class Classifier:
 
     def classify_bytes(self, data: bytes, name: str) -> Result:
         """The result for the bytes of a file, `rejected` with its reason where they are no scan."""
+        prepared = self.prepare(data, name)
+        return prepared if isinstance(prepared, Result) else self.answer(prepared)
+
+    def classify(self, scan: Scan, *, decode_ms: float = 0.0) -> Result:
+        """The result for a scan; `decode_ms` is the time already spent on reading it. Raises as `answer`."""
+        return self.answer(_prepared(scan, perf_counter() - decode_ms / 1000))
+
+    def prepare(self, data: bytes, name: str) -> Prepared | Result:
+        """What `answer` takes, or the rejection. Another thread may do this while the interpreter is busy."""
         start = perf_counter()
         try:
             scan = decode_scan(data, name)
         except ScanError as error:
             return rejected(error, Source(name, hashlib.sha256(data).hexdigest()), self.identity)
-        return self.classify(scan, decode_ms=(perf_counter() - start) * 1000)
+        return _prepared(scan, start)
 
-    def classify(self, scan: Scan, *, decode_ms: float = 0.0) -> Result:
-        """The result for a scan; `decode_ms` is the time already spent on reading it.
+    def answer(self, prepared: Prepared) -> Result:
+        """The result for a scan, `ungradable` where the model's answer is none.
 
         Raises:
             InferenceFailed: the interpreter failed, which says something about the device and not about the scan.
         """
         start = perf_counter()
-        tensor = to_tensor(scan)
-        ready = perf_counter()
-        probabilities = self.probabilities(tensor)
-        done = perf_counter()
-        label = LABELS[int(probabilities.argmax())]
+        logits = self.runtime.logits(prepared.tensor)
+        if not np.isfinite(logits).all() or (logits == logits[0]).all():
+            return ungradable(_MODEL_FAULT, prepared.source, self.identity)
+        probabilities = self._calibrated(logits)
+        inference_ms = (perf_counter() - start) * 1000
         referral, reasons = self._refer(probabilities)
         return Result(
             time=utc_now(),
-            source=Source(scan.name, scan.sha256, scan.frame, scan.laterality),
+            source=prepared.source,
             status="classified",
             reasons=reasons,
-            label=label,
+            label=LABELS[int(probabilities.argmax())],
             probabilities={name: round(float(p), 4) for name, p in zip(LABELS, probabilities, strict=True)},
             referral=referral,
             model=self.identity,
-            timing_ms=_timing(decode_ms + (ready - start) * 1000, (done - ready) * 1000),
+            timing_ms=_timing(prepared.decode_ms, inference_ms),
         )
-
-    def probabilities(self, tensor: np.ndarray) -> np.ndarray:
-        """Calibrated float32 `[4]` in label order for uint8 `[1, 224, 224, 3]`."""
-        probabilities = self._calibrated(self.runtime.logits(tensor))
-        if not np.isfinite(probabilities).all():
-            raise InferenceFailed(f"{self.bundle.name} answered with values that are no probabilities.")
-        return probabilities
 
     def self_test(self) -> int:
         """Run the golden inputs; returns the largest difference in steps of the logits.
@@ -132,6 +150,12 @@ class Classifier:
             group = "human_review"
             reasons = (_low_confidence(confidence, self.bundle.min_confidence),)
         return Referral(group, p_urgent, threshold), reasons
+
+
+def _prepared(scan: Scan, start: float) -> Prepared:
+    tensor = to_tensor(scan)
+    source = Source(scan.name, scan.sha256, scan.frame, scan.laterality)
+    return Prepared(tensor, source, (perf_counter() - start) * 1000)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

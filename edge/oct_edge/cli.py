@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from oct_edge import cli_ledger
+from oct_edge import cli_config, cli_ledger
 from oct_edge.console import DebugOption, application, package_version, run, say, set_debug
 from oct_models import DEFAULT
 
@@ -103,10 +103,15 @@ def classify(
 
 @app.command()
 def watch(
-    inbox: Annotated[Path, typer.Argument(metavar="DIR", help="Where scans are copied to.", readable=False)],
+    inbox: Annotated[
+        Path | None,
+        typer.Argument(metavar="INBOX", help="Where scans are copied to.", readable=False),
+    ] = None,
     output: Annotated[
-        Path, typer.Option("--output", metavar="DIR", help="Where one JSON file a scan is written.", readable=False)
-    ],
+        Path | None,
+        typer.Option("--output", metavar="DIR", help="Where one JSON file a scan is written.", readable=False),
+    ] = None,
+    file: cli_config.ConfigOption = None,
     once: Annotated[bool, typer.Option("--once", help="Answer what is there, then end.")] = False,
     state: Annotated[
         Path | None,
@@ -114,37 +119,49 @@ def watch(
             "--state", metavar="DIR", help="Where the ledger is kept. [default: OUTPUT.state]", readable=False
         ),
     ] = None,
-    interval: Annotated[float, typer.Option("--interval", min=0.05, help="Seconds between two looks.")] = 1.0,
-    stable: Annotated[float, typer.Option("--stable", min=0.0, help="Seconds a file must not change.")] = 2.0,
-    model: ModelOption = DEFAULT,
-    runtime: RuntimeOption = RuntimeKind.auto,
+    interval: Annotated[
+        float | None, typer.Option("--interval", min=0.05, help="Seconds between two looks. [default: 1]")
+    ] = None,
+    stable: Annotated[
+        float | None, typer.Option("--stable", min=0.0, help="Seconds a file must not change. [default: 2]")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", metavar="NAME|PATH", help=f"A bundled model or a .tflite file. [default: {DEFAULT}]"),
+    ] = None,
+    runtime: Annotated[
+        RuntimeKind | None, typer.Option("--runtime", help="The TFLite runtime; auto is litert. [default: auto]")
+    ] = None,
     threads: ThreadsOption = None,
 ) -> None:
     """Watch a folder and answer every scan in it once, also across restarts.
 
     Each result is an event in the ledger, one JSON file in the output folder and, once both are durable, one line on
     stdout. The scans themselves are never changed. SIGTERM ends it after the scan under way.
-    """
-    from oct_edge.service import Settings, serve
 
-    settings = Settings(
-        inbox=inbox,
-        output=output,
-        state=state or Path(f"{output.absolute()}.state"),
-        model=model,
-        runtime=runtime.value,
-        threads=threads,
+    What is not given here is taken from OCT_EDGE_* variables and from the configuration file, which SIGHUP reads again.
+    """
+    cli_config.run_daemon(
+        {
+            "source.inbox": inbox,
+            "source.stable": stable,
+            "source.interval": interval,
+            "output.folder": output,
+            "state.folder": state,
+            "model.name": model,
+            "model.runtime": runtime and runtime.value,
+            "model.threads": threads,
+        },
+        file,
         once=once,
-        interval=interval,
-        stable=stable,
     )
-    raise typer.Exit(serve(settings))
 
 
 app.command()(cli_ledger.results)
 app.command()(cli_ledger.status)
 app.command()(cli_ledger.regrade)
 app.add_typer(cli_ledger.audit, name="audit")
+app.add_typer(cli_config.config, name="config")
 
 
 @app.command()

@@ -40,8 +40,13 @@ def _one_of(*known: str) -> Any:
 
 
 StateOption = Annotated[
-    Path,
-    typer.Option("--state", metavar="DIR", envvar="OCT_EDGE_STATE", help="Where the ledger is kept.", readable=False),
+    Path | None,
+    typer.Option(
+        "--state",
+        metavar="DIR",
+        help=f"Where the ledger is kept. [default: as `oct-edge config show` says, or {STATE}]",
+        readable=False,
+    ),
 ]
 SinceOption = Annotated[str | None, typer.Option(callback=_moment, metavar="TIME", help="Seen then or later, UTC.")]
 UntilOption = Annotated[
@@ -53,8 +58,21 @@ NameOption = Annotated[str | None, typer.Option(metavar="GLOB", help="What the f
 JsonOption = Annotated[bool, typer.Option("--json", help="For machines.")]
 
 
+def _folder(given: Path | None) -> Path:
+    """Where the ledger is: as given, or as the variables and the configuration file say, or where the service has it.
+
+    Raises:
+        SettingsRefused: the file or a variable says it in a way that cannot be understood.
+    """
+    if given:
+        return given
+    from oct_edge.config.load import Sources
+
+    return Sources().load().state_folder() or STATE
+
+
 def results(
-    state: StateOption = STATE,
+    state: StateOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
     status: Annotated[str | None, _one_of(*STATES)] = None,
@@ -70,26 +88,26 @@ def results(
     from oct_edge.ledger.reader import reading
 
     shown = json_lines if as_json else csv_lines if as_csv else rows
-    with reading(state) as reader:
+    with reading(_folder(state)) as reader:
         for line in shown(reader.sightings(Query(since, until, status, label, referral, name))):
             say(line)
     if shown is rows:
         print(DISCLAIMER, file=sys.stderr)
 
 
-def status(state: StateOption = STATE, as_json: JsonOption = False) -> None:
-    """Whether somebody watches, what is waiting, and what was answered."""
-    from oct_edge.ledger.present import status_lines
-    from oct_edge.ledger.reader import reading
+def status(state: StateOption = None, as_json: JsonOption = False) -> None:
+    """Whether somebody watches and what is in the way, what is waiting, what was answered, and how the device is."""
+    from oct_edge import status as seen
 
-    with reading(state) as reader:
-        found = reader.status()
-    for line in [json.dumps(found)] if as_json else status_lines(found):
+    found = seen.status(_folder(state))
+    for line in [json.dumps(found)] if as_json else seen.lines(found):
         say(line)
+    if not as_json:
+        print(DISCLAIMER, file=sys.stderr)
 
 
 def regrade(
-    state: StateOption = STATE,
+    state: StateOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
     status: Annotated[str | None, _one_of(*FINAL)] = None,
@@ -110,6 +128,7 @@ def regrade(
     from oct_edge.ledger.request import leave, new_request
 
     query = Query(since, until, status, label, referral, name)
+    state = _folder(state)
     with reading(state) as reader:
         found, model, watched_by = reader.to_regrade(query, also_same), reader.serving(), reader.watched_by()
     asked = not dry_run and bool(found or not watched_by)
@@ -121,7 +140,7 @@ def regrade(
 
 @audit.command()
 def verify(
-    state: StateOption = STATE,
+    state: StateOption = None,
     expect: Annotated[
         str | None, typer.Option(metavar="DIGEST", help="That of an event, noted before; it has to be there still.")
     ] = None,
@@ -132,19 +151,19 @@ def verify(
     """
     from oct_edge.ledger.reader import reading
 
-    with reading(state) as reader:
+    with reading(_folder(state)) as reader:
         head, removed = reader.verify(expect), reader.checkpoint().seq
     before = f", of which the first {removed} were removed" if removed else ""
     say(f"{head.seq} events{before}, the last is {head.hash}")
 
 
 @audit.command()
-def export(state: StateOption = STATE) -> None:
+def export(state: StateOption = None) -> None:
     """Print every event as one JSON object a line, in the order they were written down."""
     from oct_edge.ledger.chain import COLUMNS
     from oct_edge.ledger.reader import reading
 
-    with reading(state) as reader:
+    with reading(_folder(state)) as reader:
         for row in reader.events():
             say(json.dumps(dict(zip(COLUMNS, row, strict=True))))
 
@@ -152,9 +171,9 @@ def export(state: StateOption = STATE) -> None:
 @audit.command()
 def backup(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where the copy is written.", readable=False)],
-    state: StateOption = STATE,
+    state: StateOption = None,
 ) -> None:
     """Copy the ledger, as it is now, to one file, also while the daemon writes."""
     from oct_edge.ledger.backup import back_up
 
-    back_up(state, file)
+    back_up(_folder(state), file)

@@ -64,7 +64,8 @@ def say(line: str) -> None:
 
 
 def complain(error: OctEdgeError) -> None:
-    print(f"error [{error.code}]: {printable(error.message)}", file=sys.stderr)
+    for message in error.messages():
+        print(f"error [{error.code}]: {printable(message)}", file=sys.stderr)
     if error.hint:
         print(f"  hint: {error.hint}", file=sys.stderr)
 

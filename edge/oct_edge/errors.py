@@ -6,6 +6,8 @@
     │   ├── ScanUnreadable                    it exists, but its bytes cannot be had
     │   ├── ScanEmpty                         zero bytes
     │   ├── ScanTooLarge                      more bytes or pixels than any B-scan has
+    │   ├── ScanIsLink                        a symbolic link in the watched folder
+    │   ├── ScanNotAtRest                     it went on changing for too long
     │   ├── UnsupportedFormat                 not a JPEG or PNG, whatever its name says
     │   ├── UnsupportedPixels                 a JPEG or PNG whose pixels have no defined meaning as grey values
     │   ├── ScanDamaged                       the picture ends early or does not decode
@@ -17,6 +19,7 @@
     │   ├── ModelUnfit                        intact, but breaks the model contract
     │   └── SelfTestFailed                    golden answers are not reproduced
     ├── ConfigurationError           exit 78  a setting or folder that cannot work
+    │   └── SettingsRefused                   mistakes in the file, the variables or the flags, all of them at once
     ├── LedgerError                  exit 78  the ledger may not be used
     │   ├── LedgerNotFound                    nothing was watched with this state folder yet
     │   ├── LedgerDamaged                     no database, or with pages that contradict each other
@@ -26,6 +29,8 @@
     ├── RuntimeUnavailable           exit 69  no TFLite interpreter of the kind asked for
     ├── InboxUnavailable             exit 69  the watched folder was there and is gone
     ├── OutputUnavailable            exit 69  a result cannot be made durable
+    │   ├── DiskFull                          no space is left where it belongs
+    │   └── OutputMissing                     the folder it belongs to is gone
     ├── WorkerUnavailable            exit 69  the process that decodes and grades does not start
     ├── MissingExtra                 exit 69  the command needs an optional part of the package
     ├── CompilerUnavailable          exit 69  Google's Edge TPU compiler is not installed here
@@ -57,6 +62,10 @@ class OctEdgeError(Exception):
         self.message = message
         if hint is not None:
             self.hint = hint
+
+    def messages(self) -> tuple[str, ...]:
+        """The message, or several where an error stands for several."""
+        return (self.message,)
 
 
 class ScanError(OctEdgeError):
@@ -91,6 +100,20 @@ class ScanTooLarge(ScanError):
 
     code = "too_large"
     hint = "Export single B-scans; a volume or a report page is not one."
+
+
+class ScanIsLink(ScanError):
+    """A symbolic link: what it points to may be anywhere, and change without a trace in the folder."""
+
+    code = "symbolic_link"
+    hint = 'Copy the file itself into the folder, or allow links with `symlinks = "follow"`.'
+
+
+class ScanNotAtRest(ScanError):
+    """Size or modification time went on changing for longer than a copy can take."""
+
+    code = "never_stable"
+    hint = "See what writes to the file; copied again under any name, its whole content is answered."
 
 
 class UnsupportedFormat(ScanError):
@@ -170,6 +193,20 @@ class ConfigurationError(OctEdgeError):
     exit_code = 78
 
 
+class SettingsRefused(ConfigurationError):
+    """Something is wrong in the configuration file, a variable or a flag; each mistake is told with its place."""
+
+    code = "settings_refused"
+    hint = "docs/operate.md lists the keys; `oct-edge config check` reads them again and starts nothing."
+
+    def __init__(self, *mistakes: str, hint: str | None = None) -> None:
+        super().__init__("\n".join(mistakes), hint=hint)
+        self._mistakes = mistakes
+
+    def messages(self) -> tuple[str, ...]:
+        return self._mistakes
+
+
 class LedgerError(OctEdgeError):
     """The ledger may not be used; the scans, and the results that are files, are not concerned."""
 
@@ -225,7 +262,7 @@ class RuntimeUnavailable(OctEdgeError):
 class InboxUnavailable(OctEdgeError):
     """The watched folder could be listed before and cannot be now (share unmounted, stick pulled out)."""
 
-    code = "inbox_unavailable"
+    code = "inbox_missing"
     hint = "Mount the disk or share again; what was answered is known by content and not answered twice."
     exit_code = 69
 
@@ -236,6 +273,20 @@ class OutputUnavailable(OctEdgeError):
     code = "output_unavailable"
     hint = "Free some space or repair the disk, then start again: what has no answer yet gets one."
     exit_code = 69
+
+
+class DiskFull(OutputUnavailable):
+    """No space, or no quota, is left on the disk."""
+
+    code = "disk_full"
+    hint = "Free some space: the watch goes on by itself, anything else when it is started again."
+
+
+class OutputMissing(OutputUnavailable):
+    """The folder of a file that is to be written was there and is gone."""
+
+    code = "output_missing"
+    hint = "Mount the disk or share again, or create the folder: the watch goes on by itself."
 
 
 class WorkerUnavailable(OctEdgeError):

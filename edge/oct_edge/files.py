@@ -1,14 +1,16 @@
 """Files are written whole or not at all, and are still there after a power cut."""
 
+import errno
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from oct_edge.errors import OutputUnavailable
+from oct_edge.errors import DiskFull, OutputMissing, OutputUnavailable
 
 PARTIAL = ".partial"
+_KINDS = {errno.ENOSPC: DiskFull, errno.EDQUOT: DiskFull, errno.ENOENT: OutputMissing}
 
 
 def make_folder(folder: Path) -> None:
@@ -69,7 +71,7 @@ def write_together(files: Mapping[Path, bytes]) -> None:
         if not isinstance(error, OSError):
             raise
         folder = next(iter(files)).parent
-        raise OutputUnavailable(f"{folder}: a file cannot be written ({error.strerror}).") from error
+        raise unwritable(f"{folder}: a file cannot be written", error) from error
 
 
 def remove_together(files: Iterable[Path]) -> None:
@@ -88,7 +90,12 @@ def remove_together(files: Iterable[Path]) -> None:
         for folder in dict.fromkeys(path.parent for path in paths):
             sync_folder(folder)
     except OSError as error:
-        raise OutputUnavailable(f"{folder}: a file cannot be removed ({error.strerror}).") from error
+        raise unwritable(f"{folder}: a file cannot be removed", error) from error
+
+
+def unwritable(message: str, error: OSError) -> OutputUnavailable:
+    """What an error of the system means for what was to be written."""
+    return _KINDS.get(error.errno or 0, OutputUnavailable)(f"{message} ({error.strerror}).")
 
 
 def sync_folder(folder: Path) -> None:

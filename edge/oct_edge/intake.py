@@ -12,10 +12,11 @@ from dataclasses import replace
 from time import monotonic
 from typing import Protocol
 
+from oct_edge.errors import ScanError
 from oct_edge.exports import Exports
 from oct_edge.ledger.regrade import Regrading
 from oct_edge.ledger.store import Ledger
-from oct_edge.result import ModelIdentity, Result
+from oct_edge.result import ModelIdentity, Result, Source, rejected
 from oct_edge.worker.supervisor import Job
 
 log = logging.getLogger("oct_edge.intake")
@@ -43,6 +44,7 @@ class Intake:
     ) -> None:
         self._ledger, self._grader, self._exports = ledger, grader, exports
         self._clock = clock
+        self._refused: list[Result] = []
         self.regrading = Regrading(ledger, grader.identity)
 
     def catch_up(self) -> None:
@@ -78,7 +80,8 @@ class Intake:
             self._exports.write(group)
             unmarked = True
             for result in group:
-                log.info("content %s: %s", str(result.source.sha256)[:16], result.label or result.reasons[0].code)
+                answer = result.label or result.reasons[0].code
+                log.info("content %s: %s", str(result.source.sha256)[:16], answer, extra={"kind": answer})
                 yield result
         if unmarked:
             self._mark_exported()
@@ -100,7 +103,8 @@ class Intake:
     def _unanswered(self, jobs: Iterable[Job], go_on: Callable[[], bool]) -> Iterator[Job | None]:
         """One job for each content without an answer, after it was written down; None where all of a batch have one.
 
-        A thousand known files are read before the next new one: nobody's answer is to wait for that.
+        A thousand known files are read before the next new one: nobody's answer is to wait for that. What is refused is
+        answered here.
         """
         asked: set[str] = set()
         for batch in _batches(jobs):
@@ -112,7 +116,10 @@ class Intake:
                     log.info(_KNOWN, job.sha256[:16])
                 elif go_on():
                     asked.add(job.sha256)
-                    yield job
+                    if job.refusal:
+                        source = Source(job.name, job.sha256)
+                        self._refused.append(rejected(job.refusal, source, self._grader.identity))
+                    yield None if job.refusal else job
 
     def _take(self, jobs: list[Job]) -> list[Job]:
         """Write them down in one commit; returns those that are due, under the name of an answer before."""
@@ -132,21 +139,25 @@ class Intake:
         since = 0.0
         for result in results:
             since = since if group else self._clock()
-            if result is not None:
-                group.append(result)
+            group += [*self._refusals(), *([result] if result else [])]
             if group and (len(group) >= _GROUP or self._clock() - since >= _GROUP_SECONDS):
                 yield group
                 group = []
+        group += self._refusals()
         if group:
             yield group
+
+    def _refusals(self) -> list[Result]:
+        refused, self._refused = self._refused, []
+        return refused
 
     def _mark_exported(self) -> None:
         with self._ledger.batch() as batch:
             batch.exported()
 
 
-def job_of(data: bytes, name: str) -> Job:
-    return Job(data, hashlib.sha256(data).hexdigest(), name)
+def job_of(data: bytes, name: str, refusal: ScanError | None = None) -> Job:
+    return Job(data, hashlib.sha256(data).hexdigest(), name, refusal)
 
 
 def _batches(jobs: Iterable[Job]) -> Iterator[list[Job]]:

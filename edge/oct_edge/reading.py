@@ -3,8 +3,12 @@
 The watching daemon reads and hashes; what decodes, with numpy and Pillow, lives in the worker.
 """
 
+import hashlib
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 
 from oct_edge.errors import ScanNotFound, ScanTooLarge, ScanUnreadable
@@ -17,14 +21,25 @@ _NAME_A_SCAN = "Name a scan, or a folder that holds some; --recursive looks into
 
 def read_bytes(path: Path) -> bytes:
     """All bytes of a regular file of at most `MAX_BYTES`; a FIFO or a device is refused without blocking on it."""
+    with _opened(path) as file:
+        if os.fstat(file.fileno()).st_size > MAX_BYTES:
+            raise ScanTooLarge(f"{path}: larger than {MAX_BYTES >> 20} MiB.")
+        return file.read()
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a regular file of any size, in hex."""
+    with _opened(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BufferedReader]:
     try:
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise ScanUnreadable(f"{path}: not a regular file.", hint=_NAME_A_SCAN)
-            if status.st_size > MAX_BYTES:
-                raise ScanTooLarge(f"{path}: larger than {MAX_BYTES >> 20} MiB.")
-            return file.read()
+            yield file
     except FileNotFoundError as error:
         raise ScanNotFound(f"{path}: there is no such file.") from error
     except IsADirectoryError as error:

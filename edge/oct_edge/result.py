@@ -129,6 +129,11 @@ def rejected(error: OctEdgeError, source: Source, model: ModelIdentity) -> Resul
     return Result(utc_now(), source, "rejected", model, (reason,))
 
 
+def ungradable(reason: Reason, source: Source, model: ModelIdentity) -> Result:
+    """The result of a scan that is whole and gets no class all the same."""
+    return Result(utc_now(), source, "ungradable", model, (reason,))
+
+
 def utc_now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 

@@ -4,33 +4,37 @@ Each pass lists the folder; nothing else is believed. A file is taken when its s
 the same for the stability delay on our own clock, also at start, because a copy may have been under way when the power
 failed, and only if they are still the same once its bytes are read. What was answered the ledger knows by content, so
 a restart or a second copy costs a hash and no second answer.
+
+What cannot be read stays pending and is tried again, ever more rarely. What never comes to rest, or stays empty, is
+rejected when it was waited for long enough.
 """
 
 import logging
-import os
-import stat
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Protocol
 
-from oct_edge.errors import ConfigurationError, InboxUnavailable, ScanEmpty, ScanError, ScanNotFound
+from oct_edge.errors import (
+    ConfigurationError,
+    InboxUnavailable,
+    ScanEmpty,
+    ScanError,
+    ScanIsLink,
+    ScanNotAtRest,
+    ScanNotFound,
+    ScanTooLarge,
+)
+from oct_edge.inbox import Signature, candidates, is_still
 from oct_edge.intake import Intake, job_of
-from oct_edge.reading import SUFFIXES, read_bytes
+from oct_edge.patience import Attempts, StabilityTracker
+from oct_edge.reading import digest_of, read_bytes
 from oct_edge.result import Result, readable
 from oct_edge.worker.supervisor import Job
 
 log = logging.getLogger("oct_edge.watch")
 
-
-@dataclass(frozen=True)
-class Signature:
-    """What changes when a file changes."""
-
-    size: int
-    mtime_ns: int
-    inode: int
+GIVE_UP = 3600.0  # seconds that a file may be empty or go on growing
 
 
 class Stop(Protocol):
@@ -41,48 +45,31 @@ class Stop(Protocol):
     def wait(self, timeout: float) -> object: ...
 
 
-class StabilityTracker:
-    """Says since when a file has been the same. The clock is a parameter: seconds, never going back."""
-
-    def __init__(self, delay: float, clock: Callable[[], float] = monotonic) -> None:
-        self.delay = delay
-        self._clock = clock
-        self._since: dict[Path, tuple[Signature, float]] = {}
-
-    def is_stable(self, path: Path, signature: Signature) -> bool:
-        """Whether `path` has had this signature for the whole delay."""
-        known, since = self._since.get(path, (None, 0.0))
-        if known != signature:
-            self._since[path] = (signature, self._clock())
-            return self.delay <= 0
-        return self._clock() - since >= self.delay
-
-    def keep_only(self, paths: set[Path]) -> None:
-        self._since = {path: entry for path, entry in self._since.items() if path in paths}
-
-
 class Watcher:
-    """Passes over one folder; what comes to rest in it goes through `intake`.
+    """Passes over one folder.
 
-    `progress` is called for each look at the folder and for each file that was read.
+    `follow` takes what symbolic links point to; otherwise they are refused. `naming` is what a file is called from here
+    on, in results, notes and ledger. `progress` is called for each look at the folder and for each file that was read.
     """
 
     def __init__(
         self,
         inbox: Path,
-        intake: Intake,
         *,
         delay: float = 2.0,
+        give_up: float = GIVE_UP,
+        follow: bool = False,
+        naming: Callable[[str], str] = str,
         clock: Callable[[], float] = monotonic,
         progress: Callable[[], object] = lambda: None,
     ) -> None:
-        self.inbox = inbox
-        self._progress = progress
-        self._intake = intake
-        self._tracker = StabilityTracker(delay, clock)
+        self.inbox, self.give_up = inbox, give_up
+        self._follow, self._naming, self._progress = follow, naming, progress
+        self.tracker = StabilityTracker(delay, clock)
+        self.attempts = Attempts(clock)
+        self.waiting = 0  # scans without an answer when the folder was last looked at
         self._listed = False
         self._done: dict[Path, Signature] = {}
-        self._complained: dict[Path, Signature] = {}
 
     def pending(self) -> dict[Path, Signature]:
         """Scans in the folder that have no answer yet, stable or not, by name.
@@ -92,7 +79,7 @@ class Watcher:
             InboxUnavailable: it was neither when it was looked at before.
         """
         try:
-            found = dict(_candidates(self.inbox))
+            found = dict(candidates(self.inbox, follow=self._follow))
         except OSError as error:
             message = f"{self.inbox}: cannot be watched ({error.strerror})."
             if self._listed:
@@ -100,36 +87,52 @@ class Watcher:
             hint = "Create the folder, or mount the disk or share it is on."
             raise ConfigurationError(message, hint=hint) from error
         self._listed = True
-        self._tracker.keep_only(set(found))
+        self.tracker.keep_only(found.keys())
+        self.attempts.keep_only(found.keys())
         self._done = {path: signature for path, signature in self._done.items() if path in found}
-        self._complained = {path: signature for path, signature in self._complained.items() if path in found}
         return {path: found[path] for path in sorted(found) if self._done.get(path) != found[path]}
 
     def unreadable(self) -> set[Path]:
-        """Pending scans that came to rest without being readable; they are tried again in every pass."""
-        return {path for path, signature in self.pending().items() if self._complained.get(path) == signature}
+        """Pending scans that came to rest without being readable; they are tried again."""
+        return {path for path, signature in self.pending().items() if self.attempts.failed_as_it_is(path, signature)}
 
-    def take(self, stop: Stop) -> Iterator[Result]:
+    def take(self, intake: Intake, stop: Stop) -> Iterator[Result]:
         """One pass: the results, durable by then, of what came to rest and had none.
 
         After `stop` is set nothing more is begun, and what is under way is finished.
         """
-        self._read_again(self._intake.regrading.take_up())
+        self._read_again(intake.regrading.take_up())
         pending = self.pending()
-        at_rest = [item for item in pending.items() if self._tracker.is_stable(*item)]
+        self.waiting = len(pending)
+        ready = [item for item in pending.items() if self._is_ready(*item)]
         self._progress()
         read: list[tuple[Path, Signature, str]] = []
-        yield from self._intake.answer(self._jobs(at_rest, stop, read), lambda: not stop.is_set())
+        for result in intake.answer(self._jobs(ready, stop, read), lambda: not stop.is_set()):
+            self.waiting -= 1
+            yield result
         for path, signature, digest in read:
-            if self._intake.is_answered(digest):
+            if intake.is_answered(digest):
                 self._done[path] = signature
-        if all(signature in (self._done.get(path), self._complained.get(path)) for path, signature in pending.items()):
-            self._intake.regrading.looked()
+                self.tracker.answered(path)
+                self.attempts.answered(path)
+        if all(self._is_settled(*item) for item in pending.items()):
+            intake.regrading.looked()
+
+    def _is_settled(self, path: Path, signature: Signature) -> bool:
+        """Whether it was answered, or came to rest and cannot be read."""
+        return self._done.get(path) == signature or self.attempts.failed_as_it_is(path, signature)
 
     def _read_again(self, names: set[str]) -> None:
         """Files of these names are pending once more."""
         if names:
-            self._done = {path: known for path, known in self._done.items() if readable(path.name) not in names}
+            self._done = {p: known for p, known in self._done.items() if readable(self._naming(p.name)) not in names}
+
+    def _is_ready(self, path: Path, signature: Signature) -> bool:
+        at_rest = self.tracker.is_stable(path, signature)
+        return (at_rest or self._is_overdue(path)) and self.attempts.is_due(path, signature)
+
+    def _is_overdue(self, path: Path) -> bool:
+        return self.tracker.waited(path) >= self.give_up
 
     def _jobs(
         self, files: Iterable[tuple[Path, Signature]], stop: Stop, read: list[tuple[Path, Signature, str]]
@@ -139,71 +142,47 @@ class Watcher:
             if stop.is_set():
                 return
             try:
-                data = read_bytes(path)
-                if not data:
-                    raise ScanEmpty(f"{path}: the file is empty.")
+                job = self._read(path, signature)
             except ScanNotFound:
                 continue
             except ScanError as error:
-                self._complain(path, signature, error)
+                if self.attempts.failed(path, signature, error.code):
+                    said = "a file cannot be read and stays pending (%s): %s"
+                    log.warning(said, error.code, error.hint, extra={"kind": error.code})
                 continue
             self._progress()
-            if _is_still(path, signature):
-                job = job_of(data, path.name)
+            if job.refusal or is_still(path, signature, follow=self._follow):
                 read.append((path, signature, job.sha256))
                 yield job
 
-    def _complain(self, path: Path, signature: Signature, error: ScanError) -> None:
-        """Say once for each state of a file why it cannot be read; it stays pending."""
-        if self._complained.get(path) != signature:
-            self._complained[path] = signature
-            log.warning("a file cannot be read and stays pending (%s): %s", error.code, error.hint)
+    def _read(self, path: Path, signature: Signature) -> Job:
+        """What the file holds, or what speaks against grading it ever.
+
+        Raises:
+            ScanError: it cannot be taken now, and may be later.
+        """
+        name = self._naming(path.name)
+        if signature.link:
+            raise ScanIsLink(f"{name}: a symbolic link.")
+        try:
+            data = read_bytes(path)
+        except ScanTooLarge:
+            return Job(b"", digest_of(path), name, ScanTooLarge(f"{name}: larger than any B-scan."))
+        if not data:
+            empty = ScanEmpty(f"{name}: the file is empty.")
+            if self._is_overdue(path):
+                return job_of(data, name, empty)
+            raise empty
+        if not self.tracker.is_stable(path, signature):
+            return job_of(data, name, ScanNotAtRest(f"{name}: still changing after {self.give_up:.0f} s."))
+        return job_of(data, name)
 
 
-def watch(
-    watcher: Watcher,
-    stop: Stop,
-    report: Callable[[Result], None],
-    *,
-    interval: float = 1.0,
-    once: bool = False,
-) -> None:
-    """Pass over the folder every `interval` seconds until `stop` is set.
-
-    With `once` it ends when every scan in the folder is answered or came to rest unreadable. A result that is under
-    way when `stop` is set is finished and reported.
-    """
+def watch_once(watcher: Watcher, intake: Intake, stop: Stop, report: Callable[[Result], None], interval: float) -> None:
+    """Pass over the folder until every scan in it is answered or came to rest unreadable, or `stop` is set."""
     while not stop.is_set():
-        for result in watcher.take(stop):
+        for result in watcher.take(intake, stop):
             report(result)
-        if once and not stop.is_set() and watcher.pending().keys() == watcher.unreadable():
+        if not stop.is_set() and watcher.pending().keys() == watcher.unreadable():
             return
         stop.wait(interval)
-
-
-def _candidates(inbox: Path) -> Iterator[tuple[Path, Signature]]:
-    """Regular files with a scan's suffix; no links, hidden or temporary names, folders, pipes or devices."""
-    with os.scandir(inbox) as entries:
-        for entry in entries:
-            if entry.name.startswith(".") or not entry.name.lower().endswith(SUFFIXES):
-                continue
-            try:
-                status = entry.stat(follow_symlinks=False)
-            except PermissionError:
-                raise  # the folder may not be entered, and no file in it
-            except OSError:
-                continue  # gone, or not to be had in this pass; the others are
-            if stat.S_ISREG(status.st_mode):
-                yield Path(entry.path), _signature(status)
-
-
-def _signature(status: os.stat_result) -> Signature:
-    return Signature(status.st_size, status.st_mtime_ns, status.st_ino)
-
-
-def _is_still(path: Path, signature: Signature) -> bool:
-    """Whether nothing wrote to the file since it was listed, which may be many scans ago."""
-    try:
-        return _signature(path.lstat()) == signature
-    except OSError:
-        return False

@@ -66,6 +66,8 @@ def test_the_card_tells_where_the_model_comes_from(models: Path, network: str) -
     assert card["training"]["leak"] is None
     assert card["training"]["class_prior"] == dict.fromkeys(LABELS, 0.25)
     assert card["metrics"]["int8"]["test"]["scans"] == card["metrics"]["float32"]["test"]["scans"]
+    for figures in card["metrics"]["int8"].values():
+        assert 0.25 <= figures["confidence"]["value"] <= 1
     assert "not a medical device" in card["disclaimer"]
 
 

@@ -212,7 +212,7 @@ def test_help_names_the_commands_in_their_order_and_the_disclaimer() -> None:
     printed = oct_edge("--help").stdout
     positions = [
         printed.index(f"\n  {command}")
-        for command in ("classify", "watch", "results", "status", "models", "schema", "audit")
+        for command in ("classify", "watch", "results", "status", "models", "schema", "audit", "config")
     ]
     assert positions == sorted(positions)
     assert DISCLAIMER in printed.replace("Research", "research")

@@ -48,7 +48,10 @@ def test_every_module_of_the_device_imports_without_the_workstations_packages() 
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], *([name, "--help"] for name in ("classify", "watch", "results", "status", "audit", "models"))],
+    [
+        ["--help"],
+        *([name, "--help"] for name in ("classify", "watch", "results", "status", "audit", "config", "models")),
+    ],
 )
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     script = (

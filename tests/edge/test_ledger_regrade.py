@@ -138,13 +138,13 @@ def test_files_that_were_answered_are_read_again_without_a_restart_and_no_others
     for name, content in (("a.png", b"a"), ("copy.png", b"a"), ("b.png", b"b")):
         (inbox / name).write_bytes(content)
     read: list[None] = []
-    watcher = Watcher(inbox, shelf.intake, delay=0, progress=lambda: read.append(None))
+    watcher = Watcher(inbox, delay=0, progress=lambda: read.append(None))
     stop = type("Never", (), {"is_set": lambda self: False})()
-    assert len(list(watcher.take(stop))) == 2
+    assert len(list(watcher.take(shelf.intake, stop))) == 2
     assert not watcher.pending()
     ask(shelf, also_same=True, name="copy*")
     read.clear()
-    assert [result.source.name for result in watcher.take(stop)] == ["a.png"]
+    assert [result.source.name for result in watcher.take(shelf.intake, stop)] == ["a.png"]
     assert len(read) == 3  # a look at the folder and two files
     assert not watcher.pending()
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oct_edge.watch import Signature, StabilityTracker
+from oct_edge.inbox import Signature
+from oct_edge.patience import StabilityTracker
 
 DELAY = 2.0
 

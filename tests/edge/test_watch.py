@@ -3,20 +3,23 @@
 import hashlib
 import logging
 import os
+import re
 import stat
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from oct_edge.errors import ConfigurationError
+from oct_edge.errors import ConfigurationError, ScanUnreadable
 from oct_edge.exports import Exports
 from oct_edge.intake import Intake
 from oct_edge.ledger.store import Ledger
+from oct_edge.naming import KEY, known_naming, naming
 from oct_edge.reading import MAX_BYTES
 from oct_edge.result import ModelIdentity, Result, Source
-from oct_edge.watch import Watcher, watch
+from oct_edge.watch import GIVE_UP, Watcher, watch_once
 from oct_edge.worker.supervisor import Job
 
 DELAY = 2.0
@@ -53,8 +56,8 @@ class Place:
         self.clock = Clock()
         self.ledger = Ledger(self.state)
         self.exports = Exports(self.output, self.state / "quarantine")
-        intake = Intake(self.ledger, self, self.exports, clock=lambda: 0.0)
-        self.watcher = Watcher(self.inbox, intake, delay=DELAY, clock=self.clock)
+        self.intake = Intake(self.ledger, self, self.exports, clock=lambda: 0.0)
+        self.watcher = Watcher(self.inbox, delay=DELAY, clock=self.clock)
 
     def end(self) -> None:
         self.ledger.close()
@@ -80,7 +83,12 @@ class Place:
     def look(self, after: float = 0.0) -> list[str]:
         """Names of what one pass answers, `after` seconds later."""
         self.clock.wait(after)
-        return [result.source.name for result in self.watcher.take(self.clock)]
+        return [result.source.name for result in self.watcher.take(self.intake, self.clock)]
+
+    def reasons(self) -> dict[str, str]:
+        """Names of rejected scans, and why."""
+        results = [Result.from_json(path.read_text()) for path in self.output.iterdir()]
+        return {result.source.name: result.reasons[0].code for result in results if result.status == "rejected"}
 
     def settle(self) -> list[str]:
         return self.look() + self.look(DELAY)
@@ -158,9 +166,7 @@ def test_other_names_are_ignored(place: Place, name: str) -> None:
     assert place.watcher.pending() == {}
 
 
-@pytest.mark.parametrize(
-    "make", [Path.mkdir, os.mkfifo, lambda path: os.mknod(path, stat.S_IFSOCK), lambda path: path.symlink_to(__file__)]
-)
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: os.mknod(path, stat.S_IFSOCK)])
 def test_what_is_no_regular_file_is_ignored(place: Place, make: Callable[[Path], object]) -> None:
     make(place.inbox / "x.jpeg")
     assert place.watcher.pending() == {}
@@ -210,18 +216,113 @@ def test_the_scans_are_not_touched(place: Place) -> None:
     assert (path.read_bytes(), path.stat().st_ctime_ns) == (b"scan", before)
 
 
-@pytest.mark.parametrize(("size", "code"), [(0, "empty_file"), (MAX_BYTES + 1, "too_large")])
-def test_an_unreadable_file_is_complained_about_once_and_the_others_go_on(
-    place: Place, caplog: pytest.LogCaptureFixture, size: int, code: str
+def test_an_empty_file_is_complained_about_once_and_the_others_go_on(
+    place: Place, caplog: pytest.LogCaptureFixture
 ) -> None:
-    os.truncate(place.put("Meier_Anna.jpeg"), size)
+    place.put("Meier_Anna.jpeg", b"")
     place.put("other.jpeg", b"other")
     assert place.settle() + place.settle() == ["other.jpeg"]
-    assert [record.message.count(code) for record in caplog.records if record.levelno == logging.WARNING] == [1]
+    assert [r.message.count("empty_file") for r in caplog.records if r.levelno == logging.WARNING] == [1]
     assert place.watcher.unreadable() == {place.inbox / "Meier_Anna.jpeg"}
     place.put("Meier_Anna.jpeg", b"copied again")
     assert place.settle() == ["Meier_Anna.jpeg"]
     assert place.watcher.unreadable() == set()
+
+
+def test_a_file_that_is_too_large_is_rejected_unread(place: Place) -> None:
+    os.truncate(place.put("x.jpeg"), MAX_BYTES + 1)
+    assert place.settle() == ["x.jpeg"]
+    assert place.reasons() == {"x.jpeg": "too_large"}
+    assert place.graded == []
+
+
+def test_a_file_that_grows_for_ever_is_rejected_in_the_end_and_answered_when_it_rests(place: Place) -> None:
+    path, written = place.put("x.jpeg"), 0.0
+    while not (answered := place.look(DELAY / 2)):
+        written += DELAY / 2
+        path.write_bytes(path.read_bytes() + b"more")
+    assert (answered, place.reasons()) == (["x.jpeg"], {"x.jpeg": "never_stable"})
+    assert written == pytest.approx(GIVE_UP, abs=DELAY)
+    path.write_bytes(b"whole")
+    assert place.settle() == ["x.jpeg"]
+    assert place.graded == [("x.jpeg", b"whole")]
+
+
+def test_a_file_that_stays_empty_is_rejected_in_the_end(place: Place) -> None:
+    place.put("x.jpeg", b"")
+    assert place.settle() == []
+    assert place.look(GIVE_UP) == ["x.jpeg"]
+    assert place.reasons() == {"x.jpeg": "empty_file"}
+
+
+def test_a_link_is_refused_and_said_once(place: Place, caplog: pytest.LogCaptureFixture) -> None:
+    (place.inbox / "x.jpeg").symlink_to(place.put("other.jpeg"))
+    assert place.settle() + place.settle() == ["other.jpeg"]
+    assert caplog.text.count("symbolic_link") == 1
+    assert place.watcher.unreadable() == {place.inbox / "x.jpeg"}
+
+
+def test_links_are_followed_where_that_is_wanted_also_out_of_the_folder(place: Place, tmp_path: Path) -> None:
+    place.watcher._follow = True
+    target = tmp_path / "elsewhere.jpeg"
+    target.write_bytes(b"first")
+    (place.inbox / "x.jpeg").symlink_to(target)
+    (place.inbox / "dangling.jpeg").symlink_to(tmp_path / "nothing")
+    assert place.settle() == ["x.jpeg"]
+    target.write_bytes(b"another one")
+    assert place.settle() == ["x.jpeg"]
+    assert [data for _, data in place.graded] == [b"first", b"another one"]
+
+
+def test_a_hard_link_and_a_file_that_was_moved_in_are_scans_like_any_other(place: Place, tmp_path: Path) -> None:
+    for name in ("linked", "moved"):
+        (tmp_path / name).write_text(name)
+    (place.inbox / "linked.jpeg").hardlink_to(tmp_path / "linked")
+    (tmp_path / "moved").rename(place.inbox / "moved.jpeg")
+    assert place.settle() == ["linked.jpeg", "moved.jpeg"]
+
+
+def test_what_cannot_be_read_is_tried_ever_more_rarely(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries = []
+
+    def fail(path: Path) -> bytes:
+        tries.append(place.clock.now)
+        raise ScanUnreadable(f"{path}: cannot be read (input/output error).")
+
+    place.put("x.jpeg")
+    with monkeypatch.context() as broken:
+        broken.setattr("oct_edge.watch.read_bytes", fail)
+        for _ in range(2000):
+            place.look(1)
+    pauses = [later - before for before, later in pairwise(tries)]
+    assert pauses[:4] == [1, 2, 4, 8]
+    assert pauses[-1] == 300
+    assert place.look(300) == ["x.jpeg"]
+
+
+def test_names_can_be_pseudonyms_wherever_a_name_stands(place: Place, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    place.watcher._naming = naming("hashed", place.state)
+    place.put("Meier_Anna.JPEG")
+    place.put("Meier_Bela.jpeg", b"")
+    place.look()
+    (name,) = place.look(GIVE_UP)[:1]
+    assert re.fullmatch(r"[0-9a-f]{16}\.jpeg", name)
+    assert name == naming("hashed", place.state)("Meier_Anna.JPEG")
+    assert known_naming(place.state)("Meier_Anna.JPEG") == name
+    written = b"".join(p.read_bytes() for p in place.output.parent.rglob("*") if p.is_file() and "Meier" not in p.name)
+    assert b"Meier" not in written
+    assert "Meier" not in caplog.text
+    assert not any("Meier" in path.name for path in place.output.iterdir())
+
+
+def test_the_key_of_the_pseudonyms_is_the_devices_own_and_nobody_else_may_read_it(tmp_path: Path) -> None:
+    first, second = (naming("hashed", tmp_path / name) for name in "ab")
+    assert first("x.jpeg") != second("x.jpeg")
+    assert (tmp_path / "a" / KEY).stat().st_mode & 0o777 == 0o600
+    (tmp_path / "a" / KEY).write_bytes(b"short")
+    with pytest.raises(ConfigurationError, match="not a key"):
+        naming("hashed", tmp_path / "a")
 
 
 def test_no_file_name_is_logged(place: Place, caplog: pytest.LogCaptureFixture) -> None:
@@ -246,7 +347,7 @@ def test_once_ends_when_all_is_answered_or_came_to_rest_unreadable(place: Place)
     place.put("b.jpeg", b"b")
     place.put("empty.jpeg", b"")
     reported: list[Result] = []
-    watch(place.watcher, place.clock, reported.append, interval=0.5, once=True)
+    watch_once(place.watcher, place.intake, place.clock, reported.append, 0.5)
     assert [result.source.name for result in reported] == ["a.jpeg", "b.jpeg"]
     assert place.clock.now == 1000 + DELAY
 
@@ -258,7 +359,7 @@ def test_the_scan_under_way_is_finished_and_reported_when_told_to_stop(place: Pl
     place.meanwhile = stop.set
     place.look()
     place.clock.wait(DELAY)
-    watch(place.watcher, stop, reported.append)
+    watch_once(place.watcher, place.intake, stop, reported.append, 0.5)
     assert [result.source.name for result in reported] == ["a.jpeg"]
     assert len(list(place.output.iterdir())) == 1
 
@@ -270,7 +371,7 @@ def test_what_was_read_when_told_to_stop_is_pending_and_answered_by_the_next_sta
     place.meanwhile = stop.set
     place.look()
     place.clock.wait(DELAY)
-    assert [result.source.name for result in place.watcher.take(stop)] == ["a.jpeg"]
+    assert [result.source.name for result in place.watcher.take(place.intake, stop)] == ["a.jpeg"]
     assert [place.ledger.state(digest(content)) for content in (b"a", b"b")] == ["classified", "pending"]
     place.restart()
     assert place.settle() == ["b.jpeg", "c.jpeg"]
@@ -282,7 +383,7 @@ def test_a_stop_is_obeyed_before_another_file_is_read(place: Place) -> None:
     place.clock.wait(DELAY)
     stop = threading.Event()
     stop.set()
-    assert list(place.watcher.take(stop)) == []
+    assert list(place.watcher.take(place.intake, stop)) == []
     assert place.ledger.state(digest(b"scan")) is None
 
 

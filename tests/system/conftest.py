@@ -20,6 +20,7 @@ import jsonschema
 import pytest
 
 from oct_edge.bundle import CARD, pack
+from oct_edge.health import HEALTH
 from oct_edge.ledger.chain import COLUMNS, verify
 from oct_edge.ledger.checkpoint import last_checkpoint, verify_known
 from oct_edge.ledger.schema import FINAL
@@ -68,8 +69,14 @@ class Daemon:
             pytest.skip("needs strace")
         return ("strace", "-f", "-y", "-o", self.folder / "trace", *options)
 
-    def until(self, condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 20
+    def degraded(self) -> list[str]:
+        """Why it says that it does less than it should, whatever the clock and the board of this machine are like."""
+        path = self.state / HEALTH
+        reasons = json.loads(path.read_text())["reasons"] if path.exists() else {}
+        return [code for code in reasons if code not in ("clock_unsynced", "undervoltage", "throttled")]
+
+    def until(self, condition: Callable[[], object], seconds: float = 20) -> None:
+        deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, self.log()
             time.sleep(0.01)
@@ -148,3 +155,20 @@ def other_model(tmp_path: Path) -> Path:
 def distinct(samples: list[Path]) -> Callable[[int], list[bytes]]:
     """So many contents: a decoder does not look behind the end of a JPEG."""
     return lambda count: [samples[i % len(samples)].read_bytes() + b"%d" % i for i in range(count)]
+
+
+@pytest.fixture
+def disk() -> Iterator[Callable[[Path, str], None]]:
+    """Mount a disk of so many bytes ("16k") on a folder."""
+    mounted: list[Path] = []
+
+    def mount(folder: Path, size: str) -> None:
+        folder.mkdir(exist_ok=True)
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+        if os.geteuid() or subprocess.run(command, capture_output=True).returncode:
+            pytest.skip("needs root and the right to mount a tmpfs")
+        mounted.append(folder)
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)

@@ -11,11 +11,18 @@ from pathlib import Path
 import pytest
 
 from oct_edge.bundle import open_bundle
+from oct_edge.health import HINTS
+from oct_edge.ledger.store import Ledger
+from oct_edge.ledger.tally import Tally
+from oct_edge.metrics import PREFIX, Histogram, Sight, render
+from oct_edge.result import ModelIdentity
+from oct_edge.status import lines, status
 from oct_models import bundled_models
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-GROUPS = ("audit",)  # commands that are made of commands
+SIGHT = Sight(ModelIdentity("m", "", ""), 0.0, True, Tally(last="2026-11-23T10:11:12Z"), 0, frozenset(), Histogram(), 0)
+GROUPS = ("audit", "config")  # commands that are made of commands
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -69,6 +76,22 @@ def test_every_page_and_help_says_what_it_is_not(run_command: Command) -> None:
         assert re.search(r"research use only", page.read_text(), re.IGNORECASE), page.name
     for name in ("oct-edge", "oct-train", "oct-convert"):
         assert "not a medical device" in " ".join(help_of(run_command, name).split())
+
+
+def test_the_operating_page_lists_every_reason_and_every_metric() -> None:
+    page = (ROOT / "docs" / "operate.md").read_text()
+    listed = re.findall(r"^\| `(\w+)[`{]", page, re.MULTILINE)
+    assert [code for code in listed if code in HINTS] == list(HINTS)
+    names = re.findall(r"^# TYPE (\w+)", render(SIGHT), re.MULTILINE)
+    assert [name for name in listed if name.startswith(PREFIX)] == names
+
+
+def test_the_operating_page_shows_a_status_as_it_is(tmp_path: Path) -> None:
+    Ledger(tmp_path).close()
+    (shown,) = (block for block in blocks(ROOT / "docs" / "operate.md", "text") if block.startswith("ledger"))
+    titles = [line[:13].strip() for line in shown.splitlines()]
+    told = [line[:13].strip() for line in lines(status(tmp_path))]
+    assert [title for title in titles if title not in ("", "degraded")] == told
 
 
 def test_links_between_pages_lead_somewhere() -> None:

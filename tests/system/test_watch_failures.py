@@ -30,7 +30,7 @@ def test_bad_files_delay_nobody_and_no_name_reaches_the_log(daemon: Any, samples
     assert daemon.once(under=daemon.plain_user) == 1
     assert sorted(result["status"] for result in daemon.printed()) == ["classified", "rejected"]
     log = daemon.log()
-    assert (log.count("empty_file"), log.count("unreadable"), log.count("WARNING")) == (1, 1, 2)
+    assert (log.count("empty_file"), log.count("unreadable"), log.count("WARNING oct_edge.watch")) == (1, 1, 2)
     assert "Meier" not in log
 
 
@@ -72,21 +72,71 @@ def test_a_folder_that_cannot_work_is_a_configuration_error(daemon: Any, spoil: 
     assert "hint:" in daemon.log()
 
 
-def test_an_inbox_that_goes_away_ends_with_69_so_that_the_service_is_tried_again(daemon: Any) -> None:
-    daemon.start()
-    daemon.inbox.rmdir()
-    assert daemon.end() == 69
-    assert "error [inbox_unavailable]" in daemon.log()
+def test_an_inbox_that_goes_away_is_waited_for_and_what_was_answered_is_known_when_it_returns(
+    daemon: Any, distinct: Callable[[int], list[bytes]]
+) -> None:
+    contents = distinct(3)
+    daemon.put(contents[:2])
+    daemon.start(stable=0)
+    daemon.until(lambda: len(daemon.printed()) == 2)
+    daemon.inbox.rename(daemon.folder / "unplugged")
+    daemon.until(lambda: daemon.degraded() == ["inbox_missing"])
+    (daemon.folder / "unplugged").rename(daemon.inbox)
+    daemon.put(contents)
+    daemon.until(lambda: len(daemon.printed()) == 3 and not daemon.degraded())
+    assert daemon.end(signal.SIGTERM) == 0
+    assert daemon.answers(daemon.printed(), contents)
 
 
-def test_it_ends_with_69_when_the_output_folder_is_gone(daemon: Any, samples: list[Path]) -> None:
-    daemon.start()
-    daemon.output.rmdir()
+def test_an_output_folder_that_goes_away_is_waited_for_and_nothing_is_told_meanwhile(
+    daemon: Any, samples: list[Path]
+) -> None:
+    daemon.start(stable=0)
+    daemon.output.rename(daemon.folder / "unplugged")
     shutil.copy(samples[0], daemon.inbox / "Meier_Anna.jpeg")
+    daemon.until(lambda: daemon.degraded() == ["output_missing"])
+    assert daemon.printed() == []
+    (daemon.folder / "unplugged").rename(daemon.output)
+    daemon.until(lambda: daemon.output.exists() and daemon.stored() and not daemon.degraded())
+    assert daemon.end(signal.SIGTERM) == 0
+    assert daemon.answers(daemon.stored(), [samples[0].read_bytes()])
+    assert "Meier" not in daemon.log()
+
+
+@pytest.mark.parametrize("full", ["output", "state", "both"])
+def test_on_a_full_disk_it_pauses_says_so_and_goes_on_by_itself(
+    daemon: Any, samples: list[Path], full: str, disk: Callable[[Path, str], None]
+) -> None:
+    contents = [path.read_bytes() + bytes(i) for path in samples for i in range(1, 21)]
+    shared = daemon.folder / "disk"
+    if full == "both":
+        daemon.output, daemon.state = shared / "results", shared / "state"
+    place = {"output": daemon.output, "state": daemon.state, "both": shared}[full]
+    disk(place, "192k")
+    daemon.start("--state", daemon.state, stable=0)
+    daemon.put(contents)
+    daemon.until(lambda: "degraded (disk_full)" in daemon.log())
+    assert "WARNING oct_edge.health: degraded (disk_full)" in daemon.log()
+    assert len(daemon.printed()) < len(contents)
+    subprocess.run(["mount", "-o", "remount,size=16m", str(place)], check=True)
+    daemon.until(lambda: len(daemon.stored()) == len(contents) and not daemon.degraded(), seconds=60)
+    assert daemon.end(signal.SIGTERM) == 0
+    assert daemon.answers(daemon.stored(), contents)
+    assert set(daemon.states().values()) == {"classified"}
+
+
+def test_a_disk_that_becomes_read_only_ends_it_and_the_next_start_on_a_writable_one_loses_nothing(
+    daemon: Any, samples: list[Path], disk: Callable[[Path, str], None]
+) -> None:
+    disk(daemon.output, "4m")
+    daemon.start(stable=0)
+    subprocess.run(["mount", "-o", "remount,ro", str(daemon.output)], check=True)
+    shutil.copy(samples[0], daemon.inbox)
     assert daemon.end() == 69
     assert daemon.printed() == []
-    assert "error [output_unavailable]" in daemon.log()
-    assert "Meier" not in daemon.log()
+    subprocess.run(["mount", "-o", "remount,rw", str(daemon.output)], check=True)
+    assert daemon.once(stable=0) == 0
+    assert daemon.answers(daemon.stored(), [samples[0].read_bytes()])
 
 
 def test_it_ends_with_69_on_a_full_disk_and_leaves_no_partial_file(daemon: Any, samples: list[Path]) -> None:
@@ -124,27 +174,6 @@ def test_a_failing_sync_of_ledger_or_file_is_never_acknowledged_and_repaired_by_
     assert daemon.once(stable=0) == 0
     assert daemon.answers(daemon.stored(), [samples[0].read_bytes()])
     assert list(daemon.states().values()) == ["classified"]
-
-
-def test_it_ends_with_69_when_the_disk_of_the_ledger_is_full_and_goes_on_when_it_is_not(
-    daemon: Any, samples: list[Path]
-) -> None:
-    daemon.state.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(daemon.state)]
-    if os.geteuid() or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("needs root and the right to mount a tmpfs")
-    try:
-        daemon.put([path.read_bytes() + bytes(i) for path in samples for i in range(20)])
-        assert daemon.once(stable=0) == 69
-        told = len(daemon.printed())
-        assert "[output_unavailable]" in daemon.log()
-        assert told < 160
-        subprocess.run(["mount", "-o", "remount,size=8m", str(daemon.state)], check=True)
-        assert daemon.once(stable=0) == 0
-        assert len(daemon.stored()) == 160
-        assert set(daemon.states().values()) == {"classified"}
-    finally:
-        subprocess.run(["umount", str(daemon.state)], check=True)
 
 
 def test_two_daemons_never_share_a_ledger(daemon: Any) -> None:

@@ -110,9 +110,9 @@ def test_a_restart_answers_nothing_twice_and_a_new_scan_still(daemon: Any, disti
 
 
 # 1 to 11 make the ledger and 12 is about the model; then come pending scans, their results, the mark that these are
-# files, and its closing.
-_QUICK = {"fdatasync": (2, 13, 14, 15), "fsync": (1, 4), "rename": (2,)}
-_NIGHTLY = {"fdatasync": (1, *range(3, 13), 16, 17), "fsync": (2, 3), "rename": (1, 3)}
+# files, and its closing. The first file that is renamed says how the daemon is; it is not synced.
+_QUICK = {"fdatasync": (2, 13, 14, 15), "fsync": (1, 4), "rename": (3,)}
+_NIGHTLY = {"fdatasync": (1, *range(3, 13), 16, 17), "fsync": (2, 3), "rename": (1, 2, 4)}
 STEPS = [f"{call}:when={n}" for call, numbers in _QUICK.items() for n in numbers]
 STEPS += [
     pytest.param(f"{call}:when={n}", marks=pytest.mark.nightly) for call, numbers in _NIGHTLY.items() for n in numbers
@@ -140,8 +140,8 @@ def test_a_result_is_printed_only_when_commit_file_and_folder_are_on_the_disk(da
     assert daemon.once(under=daemon.under_strace(*calls), stable=0) == 0
     trace = (daemon.folder / "trace").read_text()
     sync_file, rename, sync_folder, line = (
-        trace.index(" fsync("),
-        trace.index(" rename("),
+        start := trace.index(" fsync("),
+        trace.index(" rename(", start),
         trace.index(f"<{daemon.output}>) = 0"),
         trace.index('"{\\"schema\\"', trace.index(" write(1<")),
     )

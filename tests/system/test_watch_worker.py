@@ -18,14 +18,14 @@ SITE = f"""
 import os
 from oct_edge.classifier import Classifier
 
-grade = Classifier.classify_bytes
+prepare = Classifier.prepare
 
 def poisoned(self, data, name):
     if data.endswith({POISON!r}):
         os.abort()
-    return grade(self, data, name)
+    return prepare(self, data, name)
 
-Classifier.classify_bytes = poisoned
+Classifier.prepare = poisoned
 """
 
 

@@ -46,6 +46,16 @@ def test_a_weight_counts_a_scan_so_many_times(scans: list[tuple[float, bool]], s
         assert found == pytest.approx(again, nan_ok=True)
 
 
+def test_the_mean_confidence_is_that_of_the_answered_class_and_counts_weights() -> None:
+    _, probabilities = random_answers(3)
+    weights = np.arange(240).reshape(2, 120) % 3
+    expected = [np.repeat(probabilities.max(1), row).mean() for row in weights]
+    assert metrics.mean_confidence(probabilities, weights.astype(float)) == pytest.approx(expected)
+    figure = metrics.confidence(probabilities, np.arange(120) // 3)
+    assert figure["value"] == round(probabilities.max(1).mean(), 4)
+    assert figure["low"] < figure["value"] < figure["high"]
+
+
 @pytest.mark.parametrize("truth", [[True] * 5, [False] * 5])
 def test_the_area_of_one_side_is_unknown(truth: list[bool]) -> None:
     assert np.isnan(metrics.auc(np.linspace(0, 1, 5), np.array(truth)))

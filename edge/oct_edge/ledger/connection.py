@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from oct_edge.errors import LedgerDamaged, LedgerForeign, LedgerTooNew, OutputUnavailable
+from oct_edge.errors import DiskFull, LedgerDamaged, LedgerForeign, LedgerTooNew, OutputUnavailable
 from oct_edge.ledger.schema import APPLICATION, VERSION
 
 PATIENCE = 30.0  # seconds to wait for another process that holds the file
@@ -42,14 +42,16 @@ def explained(path: Path) -> Iterator[None]:
 
     Raises:
         LedgerDamaged: the file is no database, or its pages contradict each other.
-        OutputUnavailable: it cannot be read or written.
+        OutputUnavailable: it cannot be read or written; DiskFull where only room is missing.
     """
     try:
         yield
     except sqlite3.DatabaseError as error:
-        if (getattr(error, "sqlite_errorcode", 0) & 0xFF) in _DAMAGE:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in _DAMAGE:
             raise LedgerDamaged(f"{path}: the ledger is damaged ({error}).") from error
-        raise OutputUnavailable(f"{path}: the ledger cannot be used ({error}).") from error
+        kind = DiskFull if code == sqlite3.SQLITE_FULL else OutputUnavailable
+        raise kind(f"{path}: the ledger cannot be used ({error}).") from error
 
 
 def version(connection: sqlite3.Connection, path: Path) -> int:

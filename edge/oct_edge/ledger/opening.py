@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from oct_edge.errors import ChainBroken, ConfigurationError, LedgerDamaged, OutputUnavailable
+from oct_edge.errors import ChainBroken, ConfigurationError, LedgerDamaged
+from oct_edge.files import unwritable
 from oct_edge.ledger.batch import Batch
 from oct_edge.ledger.chain import COLUMNS, Head, verify
 from oct_edge.ledger.checkpoint import last_checkpoint
@@ -115,7 +116,7 @@ def hold(lock: Path) -> int:
         fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
     except OSError as error:
         if error.errno in _FAILING_DISK:
-            raise OutputUnavailable(f"{folder}: the ledger cannot be written ({error.strerror}).") from error
+            raise unwritable(f"{folder}: the ledger cannot be written", error) from error
         raise ConfigurationError(
             f"{folder}: cannot be used for the ledger ({error.strerror}).",
             hint="Name a folder that this user may write to with --state.",

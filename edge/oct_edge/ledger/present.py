@@ -44,25 +44,6 @@ def csv_lines(sightings: Iterable[Sighting]) -> Iterator[str]:
         yield line.getvalue()
 
 
-def status_lines(status: dict[str, Any]) -> Iterator[str]:
-    watched = f"process {status['watched_by']}" if status["watched_by"] else "nobody"
-    yield f"ledger       {status['ledger']}"
-    yield f"watched by   {watched}"
-    yield f"model        {status['model']['name'] if status['model'] else '-'}"
-    yield f"last answer  {status['last_answer'] or '-'}"
-    for title in ("states", "classes", "referrals"):
-        counts = ", ".join(f"{count} {name}" for name, count in status[title].items())
-        yield f"{title:<11}  {counts or '-'}"
-    asked = status["to_regrade"]
-    if any(asked.values()):
-        yield f"regrade      {asked['waiting']} waiting, {asked['unavailable']} not in the inbox"
-    if status["removed"]:
-        yield f"retention    events up to {status['removed']}, of {status['forgotten']} contents that are still known"
-    for name in status["damaged"]:
-        yield f"damaged      {name}"
-    yield f"events       {status['events']}, the last is {status['head']}"
-
-
 def request_lines(
     found: Counter[str], model: dict[str, str] | None, watched_by: int | None, *, asked: bool
 ) -> Iterator[str]:

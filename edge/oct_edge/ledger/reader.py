@@ -19,14 +19,20 @@ from oct_edge.ledger.query import SEEN, SIGHTINGS, UNSEEN, WAITING, Query, match
 from oct_edge.ledger.recovery import kept_aside, suspect
 from oct_edge.ledger.schema import FINAL, VERSION
 from oct_edge.ledger.store import LEDGER, LOCK
+from oct_edge.ledger.tally import Tally
 
-_COUNTS = "SELECT state, count(*) FROM scans GROUP BY 1 ORDER BY 1"
 _FORGOTTEN = "SELECT count(*) FROM known WHERE scan NOT IN (SELECT scan FROM scans)"
 # What schema 1 has not, so that a ledger can be asked before the service of this release has brought it up to date.
 _STAND_INS = """
 CREATE TEMP TABLE IF NOT EXISTS known (scan TEXT, state TEXT);
 CREATE TEMP TABLE IF NOT EXISTS serving (model TEXT, name TEXT);
 """
+COUNTS = """
+SELECT state, json_extract(body, '$.label'), json_extract(body, '$.referral.group'), count(*)
+FROM scans GROUP BY 1, 2, 3
+"""
+LAST_ANSWER = f"SELECT time FROM events WHERE kind IN {FINAL} ORDER BY seq DESC LIMIT 1"
+LATEST = "SELECT model, body FROM events WHERE kind = 'classified' ORDER BY seq DESC LIMIT ?"
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,15 @@ class Sighting:
     state: str
     superseded_by: str | None
     result: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the model with this digest answered, and how sure it was."""
+
+    model: str
+    label: str
+    confidence: float
 
 
 class Reader:
@@ -94,27 +109,38 @@ class Reader:
 
     def status(self) -> dict[str, Any]:
         """Counts by state, class and referral, the last answer, what waits, what was removed, and who watches."""
-        answers = "FROM scans WHERE state = 'classified' GROUP BY 1 ORDER BY 1"
-        last = f"SELECT time FROM events WHERE kind IN {FINAL} ORDER BY seq DESC LIMIT 1"
-        seq, head = self._connection.execute("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1").fetchone() or (
-            Head().seq,
-            Head().hash,
-        )
+        states, classes, referrals = Counter[str](), Counter[str](), Counter[str]()
+        for state, label, group, count in self._connection.execute(COUNTS):
+            states[state] += count
+            if state == "classified":
+                classes[label] += count
+                referrals[group] += count
+        head = self._connection.execute("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1").fetchone()
         return {
             "ledger": str(self._folder / LEDGER),
             "watched_by": self.watched_by(),
             "model": self.serving(),
-            "last_answer": self._one(last),
-            "states": self._counts(_COUNTS),
-            "classes": self._counts(f"SELECT json_extract(body, '$.label'), count(*) {answers}"),
-            "referrals": self._counts(f"SELECT json_extract(body, '$.referral.group'), count(*) {answers}"),
+            "last_answer": self._one(LAST_ANSWER),
+            "states": dict(sorted(states.items())),
+            "classes": dict(sorted(classes.items())),
+            "referrals": dict(sorted(referrals.items())),
             "to_regrade": self._waiting(),
             "forgotten": self._one(_FORGOTTEN),
             "removed": self.checkpoint().seq,
             "damaged": kept_aside(self._folder),
-            "events": seq,
-            "head": head,
+            "events": head[0] if head else Head().seq,
+            "head": head[1] if head else Head().hash,
         }
+
+    def latest(self, limit: int) -> list[Answer]:
+        """The latest classified answers, the last one first."""
+        rows = self._connection.execute(LATEST, (limit,)).fetchall()
+        results = ((model, json.loads(body)) for model, body in rows)
+        return [Answer(model, found["label"], found["probabilities"][found["label"]]) for model, found in results]
+
+    def tally(self, known: Tally) -> Tally:
+        """The count of answers, `known` up to some event, brought up to the last one."""
+        return known.brought_up(self._connection)
 
     def _waiting(self) -> dict[str, int]:
         """Contents that wait for another answer, those that are not in the inbox apart."""
@@ -125,9 +151,6 @@ class Reader:
     def _one(self, query: str) -> Any:
         row = self._connection.execute(query).fetchone()
         return row[0] if row else None
-
-    def _counts(self, query: str) -> dict[str, int]:
-        return dict(self._connection.execute(query).fetchall())
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 
 from oct_edge.exports import Exports
 from oct_edge.ledger.store import Ledger
@@ -16,6 +17,7 @@ log = logging.getLogger("oct_edge.retention")
 
 _EVENTS = 2000  # in one step: a fraction of a second
 _PAGES = 1000
+_PAUSE = 86400.0  # seconds: what is removed lies all over the indexes, and many at once write fewer pages to the card
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,28 @@ class Limits:
 
     days: float | None = None
     results: int | None = None
+
+
+class Upkeep:
+    """Retention at the start, once a day and under new limits, a step at each look at the folder: no scan waits long.
+
+    `limits` are asked for each time, `clock` gives seconds that never go back.
+    """
+
+    def __init__(
+        self, ledger: Ledger, exports: Exports, limits: Callable[[], Limits], clock: Callable[[], float] = monotonic
+    ) -> None:
+        self._ledger, self._exports, self._limits, self._clock = ledger, exports, limits, clock
+        self._held: Limits | None = None
+        self._due = clock()
+
+    def step(self) -> None:
+        """Remove something if it is time to. Raises as `Retention.step`."""
+        limits = self._limits()
+        if limits == self._held and self._clock() < self._due:
+            return
+        if not Retention(self._ledger, self._exports, limits).step():
+            self._held, self._due = limits, self._clock() + _PAUSE
 
 
 class Retention:
@@ -51,7 +75,7 @@ class Retention:
             with self._ledger.batch() as batch:
                 batch.forgotten(until)
             log.info("events up to %d were removed, and with them %d answers", until, len(answers))
-        return self._ledger.give_back(_PAGES) or bool(until)
+        return bool(until) or self._ledger.give_back(_PAGES)
 
     def _before(self) -> str | None:
         if self._limits.days is None:

@@ -1,6 +1,7 @@
 """The program that decodes and grades: `python -m oct_edge.worker.child MODEL RUNTIME THREADS PARENT READER WRITER`.
 
-It says that it is ready only when the model has given its golden answers, and how long one of them takes. Then it
+The next scan is decoded in a thread while the interpreter, which needs no Python meanwhile, works on the one before. It
+says that it is ready only when the model has given its golden answers, and how long one of them takes. Then it
 answers one scan after the other until its parent closes the pipe. It never outlives the parent, leaves signals for the
 end to it, and is the one to be killed where memory runs out.
 """
@@ -9,21 +10,26 @@ import ctypes
 import os
 import signal
 import sys
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import median
 from time import perf_counter
 from types import TracebackType
 
-from oct_edge.classifier import Classifier
+from oct_edge.classifier import Classifier, Prepared
+from oct_edge.clock import UNSYNCED, Clock
 from oct_edge.errors import OctEdgeError
 from oct_edge.preprocess import expand
-from oct_edge.worker.channel import Channel
+from oct_edge.result import Result
+from oct_edge.worker.channel import Channel, Frame
 
 _PR_SET_PDEATHSIG = 1
 _EXPENDABLE = "500"  # of 1000, for the kernel's choice of whom to kill
 _TIMED = 3
+_AHEAD = 2  # scans that are decoded or being decoded while the interpreter works on the one before
 
 
 def main(model: str, runtime: str, threads: str, parent: str, reader: str, writer: str) -> int:
@@ -44,12 +50,26 @@ def main(model: str, runtime: str, threads: str, parent: str, reader: str, write
 def _serve(channel: Channel, model: str, runtime: str, threads: int | None) -> None:
     classifier = Classifier.open(model, runtime, threads)
     classifier.self_test()
+    clock = Clock()
     channel.send({"ready": asdict(classifier.identity), "seconds": _seconds_an_invoke(classifier)})
-    while True:
-        channel.flush()
-        frame = channel.receive()
-        result = classifier.classify_bytes(frame.data, frame.header["name"])
-        channel.send({"result": result.to_json()})
+    with ThreadPoolExecutor(1) as decoder:
+        ahead: deque[Future[Prepared | Result]] = deque()
+        while True:
+            channel.flush()
+            while len(ahead) < _AHEAD and (frame := _next(channel, wait=not ahead)):
+                ahead.append(decoder.submit(classifier.prepare, frame.data, frame.header["name"]))
+            prepared = ahead.popleft().result()
+            result = prepared if isinstance(prepared, Result) else classifier.answer(prepared)
+            if clock.doubt():
+                result = replace(result, notes=(*result.notes, UNSYNCED))
+            channel.send({"result": result.to_json()})
+
+
+def _next(channel: Channel, wait: bool) -> Frame | None:
+    try:
+        return channel.receive(None if wait else 0.0)
+    except TimeoutError:
+        return None
 
 
 def _seconds_an_invoke(classifier: Classifier) -> float:

@@ -41,11 +41,12 @@ STDERR = 2  # also for what native code prints to stdout: that is for results
 
 @dataclass(frozen=True)
 class Job:
-    """A scan to grade: its bytes, their SHA-256 and what the file was called."""
+    """A scan to grade: its bytes, their SHA-256, what it is called, and what speaks against grading it."""
 
     data: bytes
     sha256: str
     name: str
+    refusal: ScanError | None = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,11 @@ class Worker:
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def failures(self) -> int:
+        """How often it had to be replaced since a scan was last answered."""
+        return self._failures
+
     def grade(self, jobs: Iterable[Job | None]) -> Iterator[Result | None]:
         """The results of the jobs, in their order, and None whenever none came for a quarter of a second.
 
@@ -118,20 +124,28 @@ class Worker:
         self._channel.close()
 
     def _answer(self, out: deque[Job]) -> Iterator[Result | None]:
-        """The result of the first of the jobs that are out, and it is out no longer."""
-        for left in reversed(range(TRIES)):
+        """The result of the first of the jobs that are out, and it is out no longer.
+
+        After a failure it is out alone: the child may have died of decoding one of those behind it.
+        """
+        job = out[0]
+        for attempt in range(TRIES):
             try:
-                result = yield from self._result(out[0])
-            except (EOFError, TimeoutError) as error:
-                failure = self._failed(out[0], error)
-                job = out[0] if left else out.popleft()
-                self._replace(out)
-            else:
-                out.popleft()
+                result = yield from self._result(job)
                 self._failures = 0
-                yield result
-                return
-        yield rejected(failure, Source(job.name, job.sha256), self.identity)
+                break
+            except (EOFError, TimeoutError) as error:
+                failure = self._failed(job, error)
+                self._replace()
+                if attempt + 1 < TRIES:
+                    self._send(job)
+        else:
+            result = rejected(failure, Source(job.name, job.sha256), self.identity)
+        out.popleft()
+        if attempt:
+            for other in out:
+                self._send(other)
+        yield result
 
     def _result(self, job: Job) -> Generator[None, None, Result]:
         """The answer to this job; those to jobs before, which nobody waited for, are passed over."""
@@ -160,12 +174,10 @@ class Worker:
         log.warning("the worker died at content %s (%s)", job.sha256[:16], how)
         return WorkerCrashed(f"{job.name}: the process that grades it dies ({how}).")
 
-    def _replace(self, out: Iterable[Job]) -> None:
+    def _replace(self) -> None:
         self._failures += 1
         self._wait()
         self._start()
-        for job in out:
-            self._send(job)
 
     def _wait(self) -> None:
         self._pause(min(self._limits.longest, self._limits.pause * 2 ** (self._failures - 1)))

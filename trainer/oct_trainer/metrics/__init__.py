@@ -13,6 +13,7 @@ from oct_trainer.metrics.calibration import (
     brier,
     expected_calibration_error,
     fit_temperature,
+    mean_confidence,
     reliability,
     with_temperature,
 )
@@ -27,7 +28,15 @@ from oct_trainer.metrics.confusion import (
 from oct_trainer.metrics.paired import Paired, compare_paired, mcnemar, rate_difference
 from oct_trainer.metrics.ranking import auc, roc_curve, urgent_probability
 from oct_trainer.metrics.selective import aurc, risk_at, risk_coverage
-from oct_trainer.metrics.summary import COVERAGES, URGENT_THRESHOLD, calibration_errors, detection, evaluate, summarise
+from oct_trainer.metrics.summary import (
+    COVERAGES,
+    URGENT_THRESHOLD,
+    calibration_errors,
+    confidence,
+    detection,
+    evaluate,
+    summarise,
+)
 
 __all__ = [
     "COVERAGES",
@@ -46,12 +55,14 @@ __all__ = [
     "calibration_errors",
     "cohen_kappa",
     "compare_paired",
+    "confidence",
     "confusion_matrix",
     "detection",
     "evaluate",
     "expected_calibration_error",
     "fit_temperature",
     "mcnemar",
+    "mean_confidence",
     "rate_difference",
     "reliability",
     "risk_at",

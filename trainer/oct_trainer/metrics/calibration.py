@@ -54,6 +54,12 @@ def expected_calibration_error(
     return ratio(np.abs(gaps).sum(-1), weights.sum(-1))
 
 
+def mean_confidence(probabilities: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """Mean probability of the class that was answered."""
+    weights = np.ones(len(probabilities)) if weights is None else weights
+    return ratio(weights @ probabilities.max(1), weights.sum(-1))
+
+
 def brier(probabilities: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     """Mean squared distance to the truth over all four classes (Brier 1950): 0 is perfect, 2 is certain and wrong."""
     weights = np.ones(len(labels)) if weights is None else weights

@@ -31,6 +31,11 @@ def calibration_errors(labels: np.ndarray, probabilities: np.ndarray, patients: 
     return _calibration(labels, probabilities, Bootstrap(patients))
 
 
+def confidence(probabilities: np.ndarray, patients: np.ndarray) -> Json:
+    """How sure the answers are: mean probability of the class that was answered."""
+    return Bootstrap(patients).estimate(partial(calibration.mean_confidence, probabilities)).to_dict()
+
+
 def evaluate(labels: np.ndarray, probabilities: np.ndarray, patients: np.ndarray, temperature: float) -> Json:
     """Everything: `summarise`, and what the probabilities say besides.
 
