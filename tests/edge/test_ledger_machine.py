@@ -83,7 +83,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def vacuum(self) -> None:
-        self.ledger._rows("PRAGMA incremental_vacuum(2)")
+        self.ledger._open().executescript("PRAGMA incremental_vacuum(2)")
 
     @rule(content=content, status=status, finish=st.booleans())
     def kill(self, content: str, status: str, finish: bool) -> None:

@@ -13,7 +13,7 @@ from oct_edge.ledger.chain import GENESIS
 from oct_edge.ledger.query import Query
 from oct_edge.ledger.reader import reading
 from oct_edge.ledger.request import leave, new_request
-from oct_edge.ledger.retention import Limits, Retention
+from oct_edge.ledger.retention import Limits, Retention, Upkeep
 from oct_edge.ledger.store import LEDGER, Ledger
 from oct_edge.result import ModelIdentity, Result, Source
 
@@ -327,3 +327,22 @@ def test_a_checkpoint_says_what_it_covers(shelf: Any) -> None:
     ((body,),) = shelf.ledger._rows("SELECT body FROM events WHERE kind = 'checkpoint'")
     checkpoint = json.loads(body)
     assert (checkpoint["seq"], checkpoint["hash"], checkpoint["known"]) == (last.seq, last.hash, 2)
+
+
+def test_upkeep_is_done_at_the_start_once_a_day_and_under_new_limits_a_step_at_a_time(shelf: Any) -> None:
+    filled(shelf, 2500)
+    now, limits = 0.0, Limits(results=2400)
+    upkeep = Upkeep(shelf.ledger, shelf.exports, lambda: limits, lambda: now)
+
+    def left() -> int:
+        upkeep.step()
+        return shelf.ledger._rows("SELECT count(*) FROM scans")[0][0]
+
+    assert [left(), left()] == [2400, 2400]
+    filled(shelf, 2600)
+    now = 86000.0
+    assert left() == 2500
+    now = 87000.0
+    assert [left(), left()] == [2400, 2400]
+    limits = Limits(results=100)
+    assert [left(), left(), left(), left()] == [1400, 400, 100, 100]

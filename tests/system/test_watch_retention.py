@@ -96,6 +96,23 @@ def test_kills_at_random_moments_of_removing_lose_nothing_that_is_to_be_kept(dae
     assert len(kept.items() & newest.items()) == KEPT
 
 
+def test_a_daemon_keeps_the_limits_and_grades_nothing_again(daemon: Any, distinct: Distinct) -> None:
+    contents = distinct(12)
+    limited = ("env", f"OCT_EDGE_RETENTION_RESULTS={KEPT}")
+    daemon.put(contents[:8])
+    daemon.start(stable=0)
+    daemon.until(lambda: len(daemon.printed()) == 8)
+    assert daemon.end(signal.SIGTERM) == 0
+    daemon.start(under=limited, stable=0)
+    daemon.until(lambda: len(daemon.stored()) == KEPT)
+    daemon.put(contents)
+    daemon.until(lambda: len(daemon.printed()) == 4)
+    assert daemon.end(signal.SIGTERM) == 0
+    assert daemon.once(under=limited, stable=0) == 0
+    assert daemon.printed() == []
+    check(daemon, contents)
+
+
 def test_a_daemon_and_retention_never_write_one_ledger_together(daemon: Any) -> None:
     daemon.start()
     assert retain(daemon) == 1

@@ -17,7 +17,7 @@ log = logging.getLogger("oct_edge.retention")
 
 _EVENTS = 2000  # in one step: a fraction of a second
 _PAGES = 1000
-_PAUSE = 3600.0  # seconds
+_PAUSE = 86400.0  # seconds: what is removed lies all over the indexes, and many at once write fewer pages to the card
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Limits:
 
 
 class Upkeep:
-    """Retention at the start and then every hour, one step a look at the folder: no scan waits long for it.
+    """Retention at the start, once a day and under new limits, a step at each look at the folder: no scan waits long.
 
     `limits` are asked for each time, `clock` gives seconds that never go back.
     """
@@ -38,12 +38,16 @@ class Upkeep:
         self, ledger: Ledger, exports: Exports, limits: Callable[[], Limits], clock: Callable[[], float] = monotonic
     ) -> None:
         self._ledger, self._exports, self._limits, self._clock = ledger, exports, limits, clock
+        self._held: Limits | None = None
         self._due = clock()
 
     def step(self) -> None:
         """Remove something if it is time to. Raises as `Retention.step`."""
-        if self._clock() >= self._due and not Retention(self._ledger, self._exports, self._limits()).step():
-            self._due = self._clock() + _PAUSE
+        limits = self._limits()
+        if limits == self._held and self._clock() < self._due:
+            return
+        if not Retention(self._ledger, self._exports, limits).step():
+            self._held, self._due = limits, self._clock() + _PAUSE
 
 
 class Retention:
@@ -71,7 +75,7 @@ class Retention:
             with self._ledger.batch() as batch:
                 batch.forgotten(until)
             log.info("events up to %d were removed, and with them %d answers", until, len(answers))
-        return self._ledger.give_back(_PAGES) or bool(until)
+        return bool(until) or self._ledger.give_back(_PAGES)
 
     def _before(self) -> str | None:
         if self._limits.days is None:

@@ -122,14 +122,19 @@ class Ledger:
         That is what is older than a time, and what goes with all but the newest so many answers. Events older than the
         time behind one that is not are left: a clock that jumped stays harmless.
         """
-        first, last = self._rows("SELECT coalesce(min(seq), 1), coalesce(max(seq), 0) FROM events")[0]
-        young = before and self._rows("SELECT seq FROM events WHERE time >= ? ORDER BY seq LIMIT 1", before)
-        old = (young[0][0] - 1 if young else last) if before else 0
-        excess = 0 if answers is None else self._mark(HELD) - answers
-        oldest = f"SELECT seq FROM scans WHERE state IN {FINAL} ORDER BY seq LIMIT 1 OFFSET ?"
-        many = next((seq for (seq,) in self._rows(oldest, excess - 1)), 0) if excess > 0 else 0
-        until = min(max(old, many), self._mark(EXPORTED), first + most - 1)
-        worth = self._rows("SELECT 1 FROM events WHERE seq <= ? AND kind <> 'checkpoint' LIMIT 1", until)
+        first = self._first("SELECT seq FROM events ORDER BY seq LIMIT 1") or 1
+        bound = min(self._mark(EXPORTED), first + most - 1)
+        until = 0
+        if before is not None:
+            young = self._first(
+                "SELECT seq FROM events WHERE time >= ? AND seq <= ? ORDER BY seq LIMIT 1", before, bound
+            )
+            until = bound if young is None else young - 1
+        if answers is not None and (excess := self._mark(HELD) - answers) > 0:
+            held = f"SELECT seq FROM scans WHERE state IN {FINAL} AND seq <= ? ORDER BY seq LIMIT 1 OFFSET ?"
+            last = self._first(held, bound, excess - 1)
+            until = bound if last is None else max(until, last)
+        worth = self._first("SELECT seq FROM events WHERE seq <= ? AND kind <> 'checkpoint' LIMIT 1", until)
         return until if worth else 0
 
     def leaving(self, until: int) -> list[tuple[str, str]]:
@@ -144,11 +149,15 @@ class Ledger:
         free, size = (self._rows(f"PRAGMA {pragma}")[0][0] for pragma in ("freelist_count", "page_count"))
         if free <= max(_SPARE, size // 4):
             return False
-        self._rows(f"PRAGMA incremental_vacuum({pages})")
+        with self._in_use():  # as a script: each step of the statement gives back one page
+            self._open().executescript(f"PRAGMA incremental_vacuum({pages})")
         return bool(self._rows("PRAGMA freelist_count")[0][0] < free)
 
     def _mark(self, name: str) -> int:
-        return next((seq for (seq,) in self._rows(MARK, name)), 0)
+        return self._first(MARK, name) or 0
+
+    def _first(self, query: str, *values: object) -> int | None:
+        return next((value for (value,) in self._rows(query, *values)), None)
 
     def _rows(self, query: str, *values: object) -> list[tuple]:
         with self._in_use():
