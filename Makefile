@@ -1,15 +1,16 @@
-# make classify | test | faults | lint | bench | nightly | mediapipe | arm64 | samples | cards
+# make classify | test | faults | systemd | lint | bench | nightly | mediapipe | arm64 | samples | cards
 # Everything is installed into virtual environments in this folder; nothing else is touched.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PIP = -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help classify test faults lint format bench mediapipe arm64 nightly samples cards clean
+.PHONY: help classify test faults systemd lint format bench mediapipe arm64 nightly samples cards clean
 
 help:
 	@echo 'make classify  set up without TensorFlow and classify the bundled synthetic phantoms'
 	@echo 'make test      set up with everything and run all tests'
 	@echo 'make faults    kill, starve and damage the watching daemon for minutes'
+	@echo 'make systemd   boot the service in containers and kill, stop and reboot it; needs root, mmdebstrap, systemd-nspawn'
 	@echo 'make lint      ruff and mypy'
 	@echo 'make format    let ruff rewrite what it can'
 	@echo 'make bench     measure, side by side in one run; figures go to build/bench'
@@ -28,6 +29,9 @@ test: .venv/installed .venv-dev/installed
 
 faults: .venv/installed .venv-dev/installed
 	.venv-dev/bin/python -m pytest -m '' -k watch tests/system
+
+systemd: .venv-dev/installed
+	.venv-dev/bin/python -m pytest -m '' tests/system/nspawn tests/system/test_systemd_unit.py tests/edge/test_cli_service.py
 
 lint: .venv-dev/installed
 	.venv-dev/bin/ruff check
@@ -59,7 +63,7 @@ cards: .venv/installed
 	.venv/bin/python -m oct_converters.inspection.model_card docs/model-card.md
 
 clean:
-	rm -rf build/arm64 .venv .venv-dev .venv-mediapipe .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build/arm64 build/nspawn .venv .venv-dev .venv-mediapipe .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # The versions in constraints/ are those of Python 3.11; say so before pip does in its own way.
 PYTHON_CHECK = $(PYTHON) -c 'import sys; sys.exit(None if sys.version_info[:2] == (3, 11) else "make needs Python 3.11; name one with PYTHON=")'

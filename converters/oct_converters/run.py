@@ -12,12 +12,13 @@ from oct_converters.export import ALWAYS
 from oct_edge.errors import DataSetError, RunError
 from oct_edge.labels import LABELS
 from oct_trainer.dataset import Sample
-from oct_trainer.layout import root_of
+from oct_trainer.layout import read_layout, root_of
 from oct_trainer.pictures import Pictures, load_parts
 from oct_trainer.predictions import Predictions
 from oct_trainer.run import FinishedRun
 from oct_trainer.run_folder import find_run
 from oct_trainer.run_model import load_finished_run
+from oct_trainer.usable import require_identified
 
 _REPRODUCED = 0.005  # mean change of a probability; a processor or a GPU of another kind stays below 0.0001
 _ENTRIES = ("weights", "recipe", "seed", "parameters")  # what the card repeats
@@ -49,13 +50,17 @@ def find_runs(runs: Path, networks: tuple[str, ...], *, every: bool = False) -> 
     """The run folders of these networks under `runs`: of `every` one, or of those that are there.
 
     Raises:
-        RunError: there is none, or not of every one.
+        RunError: there is none, or not of every one, or one without its model.
     """
     try:
         found = {network: run for network in networks if (run := find_run(runs, network))}
     except OSError as error:
         raise RunError(f"{runs}: cannot be read ({error.strerror}).", hint="Name the --out of `oct-train`.") from error
     missing = [network for network in networks if network not in found]
+    if broken := [runs / network for network in missing if (runs / network).is_dir()]:
+        raise RunError(
+            f"{broken[0]}: there is no model.keras in it.", hint="Train it again, or move the folder out of --runs."
+        )
     if not found or (every and missing):
         raise RunError(
             f"{runs}: no finished run of {', '.join(missing)}.", hint="`oct-train` writes them; name its --out here."
@@ -69,6 +74,7 @@ def read_run(folder: Path, data: Path) -> Run:
     Raises:
         RunError: a file of the run is missing, unreadable, of another version or of another run, or the scans in
             `data` are not those of the training.
+        DataSetError: there is more in `data`, of classes that no network here knows, say.
     """
     finished, model = load_finished_run(folder)
     _require_outputs(folder, model)
@@ -80,6 +86,7 @@ def read_run(folder: Path, data: Path) -> Run:
     except OSError as error:
         raise RunError(f"{data}: cannot be read ({error.strerror}).", hint=_SAME_DATA) from error
     pictures = _pictures(finished.split, root, data)
+    require_identified(read_layout(data))
     if not {"train", "val"} <= pictures.keys():
         raise RunError(f"{folder}: was trained without validation scans, so nothing can be proven of it.")
     return Run(finished, model, pictures, root)

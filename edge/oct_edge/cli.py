@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from oct_edge import cli_config, cli_ledger
+from oct_edge import cli_config, cli_ledger, cli_service
 from oct_edge.console import DebugOption, application, package_version, run, say, set_debug
 from oct_models import DEFAULT
 
@@ -28,6 +28,14 @@ class RuntimeKind(StrEnum):
     auto = "auto"
     litert = "litert"
     tflite = "tflite"
+
+
+class QuarantineMode(StrEnum):
+    """The values of --quarantine."""
+
+    note = "note"
+    copy = "copy"
+    link = "link"
 
 
 ModelOption = Annotated[str, typer.Option("--model", metavar="NAME|PATH", help="A bundled model or a .tflite file.")]
@@ -119,6 +127,16 @@ def watch(
             "--state", metavar="DIR", help="Where the ledger is kept. [default: OUTPUT.state]", readable=False
         ),
     ] = None,
+    jsonl: Annotated[
+        Path | None, typer.Option("--jsonl", metavar="FILE", help="Gets each result as one JSON line.", readable=False)
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Gets each result as one CSV line.", readable=False)
+    ] = None,
+    quarantine: Annotated[
+        QuarantineMode | None,
+        typer.Option("--quarantine", help="What is kept of a scan that has no answer. [default: note]"),
+    ] = None,
     interval: Annotated[
         float | None, typer.Option("--interval", min=0.05, help="Seconds between two looks. [default: 1]")
     ] = None,
@@ -147,6 +165,9 @@ def watch(
             "source.stable": stable,
             "source.interval": interval,
             "output.folder": output,
+            "output.jsonl": jsonl,
+            "output.csv": csv,
+            "quarantine.mode": quarantine and quarantine.value,
             "state.folder": state,
             "model.name": model,
             "model.runtime": runtime and runtime.value,
@@ -162,6 +183,7 @@ app.command()(cli_ledger.status)
 app.command()(cli_ledger.regrade)
 app.add_typer(cli_ledger.audit, name="audit")
 app.add_typer(cli_config.config, name="config")
+app.add_typer(cli_service.service, name="service")
 
 
 @app.command()

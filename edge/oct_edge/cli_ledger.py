@@ -13,6 +13,7 @@ from oct_edge.labels import DISCLAIMER, LABELS, Group
 from oct_edge.ledger.schema import FINAL, STATES
 
 STATE = Path("/var/lib/oct-edge/state")
+_PAGE = 500  # events that are read at a time
 
 audit = typer.Typer(
     help="Verify and export the history of everything that was seen and answered.",
@@ -163,9 +164,15 @@ def export(state: StateOption = None) -> None:
     from oct_edge.ledger.chain import COLUMNS
     from oct_edge.ledger.reader import reading
 
-    with reading(_folder(state)) as reader:
-        for row in reader.events():
-            say(json.dumps(dict(zip(COLUMNS, row, strict=True))))
+    folder, last = _folder(state), 0
+    while True:
+        with reading(folder) as reader:  # not open while lines are printed: a pager may hold those up for hours
+            rows = [dict(zip(COLUMNS, row, strict=True)) for row in reader.events(last, _PAGE)]
+        if not rows:
+            return
+        for row in rows:
+            say(json.dumps(row))
+        last = rows[-1]["seq"]
 
 
 @audit.command()

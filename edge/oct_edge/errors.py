@@ -33,6 +33,7 @@
     │   └── OutputMissing                     the folder it belongs to is gone
     ├── WorkerUnavailable            exit 69  the process that decodes and grades does not start
     ├── MissingExtra                 exit 69  the command needs an optional part of the package
+    ├── InstallationFailed           exit 69  the service cannot be installed, started or removed here
     ├── CompilerUnavailable          exit 69  Google's Edge TPU compiler is not installed here
     ├── InferenceFailed              exit 69  the interpreter failed on a valid tensor
     └── WorkstationError             exit 1   training and conversion
@@ -301,6 +302,13 @@ class MissingExtra(OctEdgeError):
     """The command needs an optional part of the package that is not installed."""
 
     code = "missing_extra"
+    exit_code = 69
+
+
+class InstallationFailed(OctEdgeError):
+    """The system refuses a step of installing, starting or removing the service; each says what to do."""
+
+    code = "installation_failed"
     exit_code = 69
 
 

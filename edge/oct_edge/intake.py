@@ -57,9 +57,8 @@ class Intake:
             self._adopt()
         self._ledger.serve(self._grader.identity)
         results = self._ledger.unexported()
-        for start in range(0, len(results), _GROUP):
-            self._exports.write(results[start : start + _GROUP])
         if results:
+            self._exports.write(results)
             self._mark_exported()
 
     def answer(self, jobs: Iterable[Job], go_on: Callable[[], bool]) -> Iterator[Result]:

@@ -1,4 +1,4 @@
-"""How long a file is waited for: until it has come to rest, and between two tries to read it.
+"""How long a file is waited for: until it has come to rest, between two tries to read it, and to read it once more.
 
 Both go by a clock that never jumps; it is a parameter, in seconds.
 """
@@ -12,6 +12,7 @@ from oct_edge.inbox import Signature
 
 Clock = Callable[[], float]
 _FIRST, _LONGEST = 1.0, 300.0  # seconds between two tries
+_COARSEST = 2.0  # seconds between two times of FAT; ext3 and many a NAS have one
 
 
 class StabilityTracker:
@@ -88,3 +89,28 @@ class Attempts:
     def codes(self) -> list[str]:
         """Why files are waiting, one code a file."""
         return [failure.code for failure in self._failures.values()]
+
+
+class SecondReadings:
+    """Answered files that are to be read once more.
+
+    Where the delay of stability is shorter than the times of a file system are apart, a change of equal size that comes
+    right after the answer leaves no trace. Only the bytes show it, and two seconds later they do.
+    """
+
+    def __init__(self, clock: Clock = monotonic) -> None:
+        self._clock = clock
+        self._planned: dict[Path, tuple[Signature, float]] = {}
+
+    def due(self) -> list[tuple[Path, Signature]]:
+        now = self._clock()
+        return [(path, signature) for path, (signature, when) in self._planned.items() if now >= when]
+
+    def answered(self, path: Path, signature: Signature, delay: float) -> None:
+        """What was read after `delay` has an answer: read it again, unless that was done now or need not be."""
+        planned, _ = self._planned.pop(path, (None, 0.0))
+        if planned != signature and delay < _COARSEST:
+            self._planned[path] = (signature, self._clock() + _COARSEST)
+
+    def keep_only(self, paths: Collection[Path]) -> None:
+        self._planned = {path: entry for path, entry in self._planned.items() if path in paths}

@@ -11,7 +11,7 @@ import select
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -22,6 +22,7 @@ from oct_edge.config.live import Live
 from oct_edge.config.tree import Config
 from oct_edge.console import say
 from oct_edge.errors import DiskFull, InboxUnavailable, OctEdgeError, OutputMissing
+from oct_edge.events import Events
 from oct_edge.exports import Exports
 from oct_edge.health import Health
 from oct_edge.intake import Intake
@@ -31,7 +32,7 @@ from oct_edge.monitor import Monitor
 from oct_edge.naming import naming
 from oct_edge.notify import Notifier
 from oct_edge.result import Result
-from oct_edge.watch import Watcher, watch_once
+from oct_edge.watch import Stop, Watcher, watch_once
 from oct_edge.worker.supervisor import Worker
 
 log = logging.getLogger("oct_edge.service")
@@ -123,9 +124,10 @@ class _Service:
     def opened(self) -> Iterator[tuple[Intake, Upkeep]]:
         """Ledger and results as they are on the disk; what the time before left undone is done."""
         output, state = self.live.config.output.folder, self.live.config.state_folder
+        lines = [path.parent for path in (self.live.config.output.jsonl, self.live.config.output.csv) if path]
         if self.progress.is_started:
-            _require_room([output, state])
-        with closing(Ledger(state)) as ledger, closing(Exports(output, state / QUARANTINE)) as exports:
+            _require_room([output, state, *lines])
+        with closing(Ledger(state)) as ledger, closing(self._exports()) as exports:
             intake = Intake(ledger, self.worker, exports)
             intake.catch_up()
             identity = self.worker.identity
@@ -133,21 +135,41 @@ class _Service:
             self.progress.started()
             yield intake, Upkeep(ledger, exports, self._limits)
 
+    def _exports(self) -> Exports:
+        config = self.live.config
+        return Exports(
+            config.output.folder,
+            config.state_folder / QUARANTINE,
+            jsonl=config.output.jsonl,
+            csv=config.output.csv,
+            mode=lambda: self.live.config.quarantine.mode,
+            inbox=config.source.inbox,
+            naming=naming(config.privacy.names, config.state_folder),
+        )
+
     def _limits(self) -> Limits:
         """What holds now. While the clock may be wrong nothing is too old."""
         retention = self.live.config.retention
         return Limits(None if synchronised() is False else retention.days, retention.results)
 
     def _look_around(self, intake: Intake, upkeep: Upkeep) -> None:
-        while not self.signals.is_set():
-            try:
-                for result in self.watcher.take(intake, self.signals):
-                    self.progress.report(result)
-                self.progress.healed([InboxUnavailable.code])
-                upkeep.step()
-            except InboxUnavailable as error:
-                self.progress.troubled(error)
-            self.signals.wait(self.live.config.source.interval)
+        with self._woken() as stop:
+            while not stop.is_set():
+                try:
+                    for result in self.watcher.take(intake, stop):
+                        self.progress.report(result)
+                    self.progress.healed([InboxUnavailable.code])
+                    upkeep.step()
+                except InboxUnavailable as error:
+                    self.progress.troubled(error)
+                stop.wait(self.live.config.source.interval)
+
+    def _woken(self) -> AbstractContextManager[Stop]:
+        """What it sleeps on between two looks."""
+        if self.live.config.source.events == "poll":
+            return nullcontext(self.signals)
+        inbox, tracker = self.watcher.inbox, self.watcher.tracker
+        return Events(self.signals, inbox, delay=lambda: tracker.delay, notice=self.progress.heard)
 
 
 def _require_room(folders: Iterable[Path]) -> None:
@@ -203,6 +225,13 @@ class Progress:
         for code in codes:
             self._health.recover(code)
 
+    def heard(self, why_not: str | None) -> None:
+        """File events can be had, or not for this reason."""
+        if why_not:
+            self._health.degrade("events_unavailable", why_not)
+        else:
+            self._health.recover("events_unavailable")
+
     def ended(self) -> None:
         self._notifier.stopping()
 
@@ -239,8 +268,9 @@ class Signals:
         before, self._seen = self._seen, hangups
         return hangups > before
 
-    def wait(self, timeout: float) -> None:
-        if select.select([self._wake], [], [], timeout)[0]:
+    def wait(self, timeout: float, *descriptors: int) -> None:
+        """Until there is a signal, or something to read from one of the descriptors."""
+        if self._wake in select.select([self._wake, *descriptors], [], [], timeout)[0]:
             os.read(self._wake, 64)
 
     def _receive(self, number: int, _: FrameType | None) -> None:

@@ -3,7 +3,8 @@
 Each pass lists the folder; nothing else is believed. A file is taken when its size and modification time have been
 the same for the stability delay on our own clock, also at start, because a copy may have been under way when the power
 failed, and only if they are still the same once its bytes are read. What was answered the ledger knows by content, so
-a restart or a second copy costs a hash and no second answer.
+a restart or a second copy costs a hash and no second answer. Where the delay is short, what was answered is read once
+more, since a file system may date a change like the one before.
 
 What cannot be read stays pending and is tried again, ever more rarely. What never comes to rest, or stays empty, is
 rejected when it was waited for long enough.
@@ -27,7 +28,7 @@ from oct_edge.errors import (
 )
 from oct_edge.inbox import Signature, candidates, is_still
 from oct_edge.intake import Intake, job_of
-from oct_edge.patience import Attempts, StabilityTracker
+from oct_edge.patience import Attempts, SecondReadings, StabilityTracker
 from oct_edge.reading import digest_of, read_bytes
 from oct_edge.result import Result, readable
 from oct_edge.worker.supervisor import Job
@@ -67,6 +68,7 @@ class Watcher:
         self._follow, self._naming, self._progress = follow, naming, progress
         self.tracker = StabilityTracker(delay, clock)
         self.attempts = Attempts(clock)
+        self._again = SecondReadings(clock)
         self.waiting = 0  # scans without an answer when the folder was last looked at
         self._listed = False
         self._done: dict[Path, Signature] = {}
@@ -89,6 +91,7 @@ class Watcher:
         self._listed = True
         self.tracker.keep_only(found.keys())
         self.attempts.keep_only(found.keys())
+        self._again.keep_only(found.keys())
         self._done = {path: signature for path, signature in self._done.items() if path in found}
         return {path: found[path] for path in sorted(found) if self._done.get(path) != found[path]}
 
@@ -105,16 +108,18 @@ class Watcher:
         pending = self.pending()
         self.waiting = len(pending)
         ready = [item for item in pending.items() if self._is_ready(*item)]
+        ready += [item for item in self._again.due() if self.attempts.is_due(*item)]
         self._progress()
         read: list[tuple[Path, Signature, str]] = []
         for result in intake.answer(self._jobs(ready, stop, read), lambda: not stop.is_set()):
-            self.waiting -= 1
+            self.waiting = max(0, self.waiting - 1)
             yield result
         for path, signature, digest in read:
             if intake.is_answered(digest):
                 self._done[path] = signature
                 self.tracker.answered(path)
                 self.attempts.answered(path)
+                self._again.answered(path, signature, self.tracker.delay)
         if all(self._is_settled(*item) for item in pending.items()):
             intake.regrading.looked()
 
@@ -173,7 +178,7 @@ class Watcher:
             if self._is_overdue(path):
                 return job_of(data, name, empty)
             raise empty
-        if not self.tracker.is_stable(path, signature):
+        if self._is_overdue(path) and not self.tracker.is_stable(path, signature):
             return job_of(data, name, ScanNotAtRest(f"{name}: still changing after {self.give_up:.0f} s."))
         return job_of(data, name)
 

@@ -1,10 +1,11 @@
 """Phantoms in, a trained network, an int8 model, an answer out: the road as a user walks it."""
 
 import json
+import os
 import shutil
 import subprocess
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -153,6 +154,46 @@ def test_a_run_of_another_preprocessing_is_refused(
     done = run_command("oct-convert", "--int8", "--runs", tmp_path, "--data", phantoms, "--out", tmp_path, *LOOSE)
     assert done.returncode == 1
     assert "preprocessing" in done.stderr
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """Of its own, with room for the reports and not for a model."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to mount a tmpfs")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.system
+def test_a_disk_that_is_full_gets_neither_model_nor_report(
+    runs: Path, phantoms: Path, disk: Path, run_command: Command
+) -> None:
+    asked = ("--int8", "--network", "compact", *LOOSE)
+    done = run_command("oct-convert", *asked, "--runs", runs, "--data", phantoms, "--out", disk)
+    assert done.returncode == 69
+    error, hint = done.stderr.splitlines()[-2:]
+    assert error.startswith("error [output_unavailable]:")
+    assert "No space left on device" in error
+    assert "Free some space" in hint
+    assert not list(disk.iterdir())
+
+
+@pytest.mark.system
+def test_a_folder_that_cannot_be_written_to_is_refused_before_the_work(
+    runs: Path, phantoms: Path, disk: Path, run_command: Command
+) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    asked = ("--int8", "--float32", "--network", "compact", "--runs", runs, "--data", phantoms)
+    done = run_command("oct-convert", *asked, "--out", disk / "models")
+    assert done.returncode == 69
+    error, hint = done.stderr.splitlines()
+    assert error.startswith("error [output_unavailable]:")
+    assert "Read-only file system" in error
+    assert "--out" in hint
 
 
 def test_the_device_refuses_a_model_that_was_cut(models: Path, tmp_path: Path) -> None:

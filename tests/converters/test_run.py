@@ -3,12 +3,13 @@
 import csv
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from oct_edge.errors import RunError
+from oct_edge.errors import DataSetError, RunError
 from oct_edge.labels import LABELS
 from oct_edge.preprocess import PREPROCESSING
 from oct_trainer.dataset import read_dataset, write_split
@@ -77,6 +78,24 @@ def test_a_keras_file_of_another_architecture_or_other_classes_is_refused(
         read_run(run, data)
 
 
+def test_classes_in_another_order_are_refused(run: Path, data: Path) -> None:
+    record = json.loads((run / "metrics.json").read_text())
+    record["classes"].reverse()
+    (run / "metrics.json").write_text(json.dumps(record))
+    with pytest.raises(RunError, match=r"classes is \['NORMAL'") as caught:
+        read_run(run, data)
+    assert caught.value.hint
+
+
+def test_data_with_a_class_that_the_run_does_not_know_are_refused(run: Path, data: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(data, tmp_path / "copy"))
+    (copy / "train" / "AMD").mkdir()
+    shutil.copy(next((copy / "train" / "CNV").iterdir()), copy / "train" / "AMD")
+    with pytest.raises(DataSetError, match=r"other classes than .*: train/AMD") as caught:
+        read_run(run, copy)
+    assert caught.value.hint
+
+
 def test_a_run_without_validation_scans_proves_nothing(run: Path, data: Path) -> None:
     edit_split(run, lambda text: text.replace(",val,", ",train,"))
     with pytest.raises(RunError, match="without validation scans"):
@@ -96,6 +115,13 @@ def test_a_network_that_was_asked_for_by_name_is_not_left_out_silently(run: Path
         find_runs(run.parent, ("mobilenet", "compact"), every=True)
     with pytest.raises(RunError, match="cannot be read"):
         find_runs(run.parent / ("x" * 300), ("compact",))
+
+
+def test_a_run_without_its_model_is_not_left_out_silently(run: Path) -> None:
+    (run.parent / "mobilenet").mkdir()
+    with pytest.raises(RunError, match=r"mobilenet: there is no model\.keras") as caught:
+        find_runs(run.parent, ("mobilenet", "compact"))
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize("entry", ["weights", "recipe", "seed", "parameters"])
@@ -204,8 +230,6 @@ def test_another_data_folder_points_at_the_flag(run: Path, tmp_path: Path, name:
 
 
 def test_a_scan_that_was_cut_since_points_at_the_flag(run: Path, data: Path, tmp_path: Path) -> None:
-    import shutil
-
     copy = Path(shutil.copytree(data, tmp_path / "copy"))
     scan = sorted((copy / "train" / "CNV").iterdir())[0]
     scan.write_bytes(scan.read_bytes()[:500])

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -115,7 +116,7 @@ class Shelf:
             if job.name in self.rejects:
                 yield rejected(ScanDamaged(f"{job.name}: cut."), source, self.identity)
             else:
-                yield Result(utc_now(), source, "classified", self.identity, label="CNV")
+                yield Result(utc_now(), source, "classified", self.identity, label="CNV", probabilities={"CNV": 1.0})
 
     def answer(self, *names: str) -> list[str]:
         """Names of what is answered in a pass over an inbox with these files, whose content is their first letter."""
@@ -186,6 +187,14 @@ def fill_up() -> Callable[[Path], Path]:
         return filler
 
     return fill
+
+
+@pytest.fixture
+def strace(tmp_path: Path) -> Callable[..., list[str]]:
+    """What to start a command under, so that its system calls are watched, or fail."""
+    if not shutil.which("strace"):
+        pytest.skip("needs strace")
+    return lambda *options: ["strace", "-f", "-o", str(tmp_path / "trace"), *options]
 
 
 def _shared(name: str) -> Path:

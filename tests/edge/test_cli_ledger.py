@@ -3,6 +3,8 @@
 import json
 import os
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +133,34 @@ def test_the_history_that_is_exported_is_the_one_that_is_verified(state: Path) -
     assert [Event(**event).hash for event in events] == digests
     assert f"{len(events)} events, the last is {digests[-1]}" in oct_edge("audit", "verify", "--state", state).output
     assert oct_edge("audit", "verify", "--state", state, "--expect", digests[0]).exit_code == 0
+
+
+def test_a_reader_of_the_history_that_waits_holds_nobody_up(state: Path) -> None:
+    ledger = Ledger(state)
+    with ledger.batch() as batch:
+        for i in range(3000):
+            batch.sighted(f"{i:064}", f"later {i}.jpeg")
+    command = [Path(sys.executable).parent / "oct-edge", "audit", "export", "--state", state]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as pager:
+        first = pager.stdout.readline()
+        with ledger.batch() as batch:
+            batch.sighted(f"{1:064}", "while it waits.jpeg")
+        busy, *_ = ledger._open().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        assert not busy
+        events = [json.loads(line) for line in [first, *pager.stdout]]
+    ledger.close()
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    assert events[-1]["name"] == "while it waits.jpeg"
+    assert pager.returncode == 0
+
+
+@pytest.mark.parametrize(("where", "code"), [("> /dev/full", 69), ("| true", 1)])
+def test_a_history_that_cannot_be_printed_ends_without_a_traceback(state: Path, where: str, code: int) -> None:
+    command = f"'{Path(sys.executable).parent}/oct-edge' audit export --state '{state}'"
+    script = f"{{ sleep 0.2; {command}; }} {where}; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
+    assert "Traceback" not in done.stderr
+    assert done.returncode == code
 
 
 def test_a_row_that_was_edited_is_named(state: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -125,11 +126,19 @@ def test_only_our_own_left_overs_are_removed_at_the_start(tmp_path: Path) -> Non
         ("-rf.jpeg", "_rf"),
         ("..jpeg", "_"),
         ("👁.jpeg", "_"),
-        ("é.jpeg", "_"),
+        ("\u00e9.jpeg", "_"),
+        ("e\u0301.jpeg", "e_"),
         ("\udcff.jpeg", "_udcff"),
         ("../../etc/x.jpeg", "x"),
+        ("..", "_"),
+        ("/etc/passwd", "passwd"),
         ("new\nline $(x) ; *.jpeg", "new_line_x_"),
+        ("`reboot` && echo > /dev/sda | %s {0} 'x' \"y\".jpeg", "sda_s_0_x_y_"),
+        ("x .jpeg", "x_"),
+        ("x.jpeg ", "x"),
+        ("\u202egpj.exe", "_gpj"),
         ("a" * 250 + ".jpeg", "a" * 80),
+        ("👁" * 62 + ".jpeg", "_"),
         ("", "_"),
     ],
 )
@@ -137,3 +146,89 @@ def test_any_name_becomes_a_plain_one_inside_the_folder(exports: Exports, name: 
     exports.write([result(name)])
     assert names(exports.results) == [f"{stem}.{SHA[:16]}.json"]
     assert names(exports.results.parent) == ["quarantine", "results"]
+    again = Result.from_json(result(name).to_json())  # as the ledger knows it
+    exports.write([again])
+    assert len(names(exports.results)) == 1
+
+
+@pytest.fixture
+def with_lines(tmp_path: Path) -> Callable[..., Exports]:
+    """Exports with both files of lines."""
+    jsonl, csv = tmp_path / "all.jsonl", tmp_path / "all.csv"
+    return lambda **options: Exports(
+        tmp_path / "results", tmp_path / "quarantine", **({"jsonl": jsonl, "csv": csv} | options)
+    )
+
+
+def test_each_result_is_one_line_in_each_file_and_the_json_is_the_one_that_is_printed(
+    with_lines: Callable[..., Exports], tmp_path: Path
+) -> None:
+    for i, digest in enumerate((SHA, OTHER)):
+        exports = with_lines()
+        exports.write([result(f"{i}\n.jpeg", digest)])
+        exports.close()
+    lines = [result("0\n.jpeg").to_json(), result("1\n.jpeg", OTHER).to_json()]
+    assert (tmp_path / "all.jsonl").read_text().split("\n") == [*lines, ""]
+    header, *rows = (tmp_path / "all.csv").read_text().splitlines()
+    assert header.startswith("time,name,sha256,")
+    assert [row.split(",")[2] for row in rows] == [SHA, OTHER]
+
+
+def test_results_that_come_again_after_a_crash_are_no_second_lines_and_none_is_missing(
+    with_lines: Callable[..., Exports], tmp_path: Path
+) -> None:
+    """So many that the end of the file does not hold them; they are given all at once, as the ledger knows them."""
+    results = [result(f"{i}.jpeg", f"{i:064x}") for i in range(300)]
+    exports = with_lines()
+    exports.write(results[:250])
+    exports.close()
+    with (tmp_path / "all.csv").open("r+b") as file:
+        file.truncate(9000)
+    exports = with_lines()
+    exports.write(results)
+    exports.close()
+    for name, lines in (("all.jsonl", 300), ("all.csv", 301)):
+        found = (tmp_path / name).read_text().splitlines()
+        assert (len(found), len(set(found))) == (lines, lines)
+    assert len(names(tmp_path / "results")) == 300
+
+
+def test_after_a_failure_no_line_is_added_before_the_files_are_opened_anew(
+    with_lines: Callable[..., Exports], tmp_path: Path
+) -> None:
+    exports = with_lines()
+    (tmp_path / "results").rename(tmp_path / "gone")
+    with pytest.raises(OutputUnavailable):
+        exports.write([result()])
+    (tmp_path / "gone").rename(tmp_path / "results")
+    with pytest.raises(OutputUnavailable, match="closed"):
+        exports.write([result()])
+    exports.close()
+    exports = with_lines()
+    exports.write([result()])
+    exports.close()
+    assert len((tmp_path / "all.jsonl").read_text().splitlines()) == 1
+    assert len((tmp_path / "all.csv").read_text().splitlines()) == 2
+
+
+def test_one_file_is_not_for_both_kinds_of_lines(with_lines: Callable[..., Exports], tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError):
+        with_lines(csv=tmp_path / "all.jsonl")
+    with_lines().close()
+
+
+def test_what_is_removed_takes_result_note_and_scan_and_leaves_lines(tmp_path: Path) -> None:
+    (tmp_path / "scan.jpeg").write_bytes(b"scan")
+    source = Source("scan.jpeg", sha256(b"scan").hexdigest())
+    exports = Exports(
+        tmp_path / "results", tmp_path / "quarantine", jsonl=tmp_path / "all.jsonl", mode="copy", inbox=tmp_path
+    )
+    exports.write([rejected(ScanDamaged("Cut."), source, MODEL), result(sha256=OTHER)])
+    assert (len(names(exports.results)), len(names(exports.quarantine))) == (2, 2)
+    for _ in range(2):
+        exports.remove([(source.name, str(source.sha256))])
+    assert names(exports.results) == [f"scan.{OTHER[:16]}.json"]
+    assert names(exports.quarantine) == []
+    assert (tmp_path / "scan.jpeg").read_bytes() == b"scan"
+    assert len((tmp_path / "all.jsonl").read_text().splitlines()) == 2
+    exports.close()

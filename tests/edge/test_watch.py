@@ -209,6 +209,43 @@ def test_new_content_under_a_known_name_has_a_second_result_even_if_the_clock_we
     assert len(list(place.output.iterdir())) == 2
 
 
+def test_a_second_change_that_the_file_system_dates_like_the_first_is_found_by_reading_again(place: Place) -> None:
+    place.watcher.tracker.delay = 0.5
+    for content in (b"first", b"later"):
+        os.utime(place.put("x.jpeg", content), (10**9, 10**9))
+        place.look()
+        place.look(0.5)
+    assert [data for _, data in place.graded] == [b"first"]
+    assert place.look(1.0) == []
+    assert place.look(0.5) == ["x.jpeg"]
+    assert [data for _, data in place.graded] == [b"first", b"later"]
+
+
+def test_what_was_read_late_enough_is_read_once_and_the_rest_twice(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("oct_edge.watch.read_bytes", lambda path: opened.append(path.name) or path.read_bytes())
+    for delay in (DELAY, 0.0):
+        place.watcher.tracker.delay = delay
+        place.put(f"{delay}.jpeg", b"%f" % delay)
+        place.settle()
+        for _ in range(3):
+            place.look(2.0)
+    assert opened == ["2.0.jpeg", "0.0.jpeg", "0.0.jpeg"]
+
+
+def test_what_is_read_again_while_it_changes_is_answered_when_it_has_come_to_rest(place: Place) -> None:
+    place.watcher.tracker.delay = 0.0
+    place.put("x.jpeg", b"first")
+    assert place.look() == ["x.jpeg"]
+    place.put("x.jpeg", b"second one")
+    place.watcher.tracker.delay = DELAY
+    assert place.look(2.0) == []
+    assert place.look(DELAY) == ["x.jpeg"]
+    assert [data for _, data in place.graded] == [b"first", b"second one"]
+
+
 def test_the_scans_are_not_touched(place: Place) -> None:
     path = place.put("x.jpeg")
     before = path.stat().st_ctime_ns

@@ -22,7 +22,7 @@ from oct_models import bundled_models
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SIGHT = Sight(ModelIdentity("m", "", ""), 0.0, True, Tally(last="2026-11-23T10:11:12Z"), 0, frozenset(), Histogram(), 0)
-GROUPS = ("audit", "config")  # commands that are made of commands
+GROUPS = ("audit", "config", "service")  # commands that are made of commands
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 

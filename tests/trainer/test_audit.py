@@ -42,7 +42,7 @@ def test_a_clean_data_set_has_nothing_to_report(clean_phantoms: Path, text: Text
     assert audit.duplicates == ()
     assert audit.artefacts == ()
     content = audit.to_dict()
-    for empty in ("unreadable", "misnamed", "missing_classes", "ignored"):
+    for empty in ("unreadable", "misnamed", "missing_classes", "ignored", "other_classes"):
         assert content[empty] == []
     assert text(audit).endswith("no leak")
     assert "LEAK" not in text(audit)
@@ -180,6 +180,17 @@ def test_what_is_never_read_is_listed(root: Path) -> None:
     (root / "train" / "GLAUCOMA").mkdir()
     (root / "validation").mkdir()
     assert run_audit(root).inventory.ignored == ("train/CNV/notes.txt", "train/GLAUCOMA", "validation")
+
+
+def test_folders_of_other_classes_are_listed_where_they_hold_scans(root: Path, text: Text, scans: Scans) -> None:
+    for name in ("GLAUCOMA", "cnv", ".trash"):
+        (root / "train" / name).mkdir()
+        shutil.copy(scans(root, "train", "CNV")[0], root / "train" / name)
+    (root / "train" / "AMD").mkdir()
+    audit = run_audit(root)
+    assert audit.to_dict()["other_classes"] == ["train/GLAUCOMA", "train/cnv"]
+    assert "folders of other classes: training stops at these: 2\n  train/GLAUCOMA\n  train/cnv" in text(audit)
+    assert run_audit(root / "train").inventory.foreign == ("GLAUCOMA", "cnv")
 
 
 def test_classes_alone_count_as_train(root: Path) -> None:

@@ -44,9 +44,18 @@ def test_methods_come_back_as_they_were_written(tmp_path: Path) -> None:
 def test_the_same_settings_open_a_method_again_and_others_are_refused(tmp_path: Path) -> None:
     open_method(tmp_path, "compact-best", SETTINGS)
     open_method(tmp_path, "compact-best", dict(SETTINGS))
+    fold_path(tmp_path, "compact-best", 0, 0).parent.mkdir()
     with pytest.raises(ConfigurationError, match="another folds, recipe") as caught:
         open_method(tmp_path, "compact-best", SETTINGS | {"folds": 3, "recipe": {"name": "best", "epochs": 4}})
     assert "--out" in caught.value.hint
+
+
+def test_what_failed_before_its_first_fold_binds_nobody(tmp_path: Path) -> None:
+    open_method(tmp_path, "compact-best", SETTINGS)
+    open_method(tmp_path, "compact-best", SETTINGS | {"folds": 3})
+    fold_path(tmp_path, "compact-best", 0, 0).parent.mkdir()
+    with pytest.raises(ConfigurationError, match="another folds"):
+        open_method(tmp_path, "compact-best", SETTINGS)
 
 
 def test_the_difference_counts_only_scans_that_both_have_answered(tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
 """A cross-validation trains what is missing, and only that."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from oct_edge.errors import ConfigurationError
+from oct_edge.errors import ConfigurationError, DataSetError
 from oct_trainer.dataset import DataSet, read_dataset
 from oct_trainer.phantom import write_dataset
 
@@ -94,6 +95,25 @@ def test_the_settings_name_no_place_of_this_machine(data: DataSet, tmp_path: Pat
     assert str(tmp_path) not in text
     assert str(data.root) not in text
     assert json.loads(text)["scans"] == sum(sample.split != "test" for sample in data.samples)
+
+
+def test_after_too_many_folds_fewer_may_be_asked_for(data: DataSet, tmp_path: Path, trained: list[Path]) -> None:
+    with pytest.raises(DataSetError, match="2 of 9 folds") as caught:
+        run(data, tmp_path, count=9)
+    assert "fewer folds" in caught.value.hint
+    run(data, tmp_path)
+    assert len(trained) == 2
+
+
+def test_what_one_method_lacks_is_known_before_another_is_trained(
+    data: DataSet, tmp_path: Path, run_command: Callable
+) -> None:
+    where = ("--data", data.root, "--weights", tmp_path, "--folds", 2, "--epochs", 1, "--out", tmp_path / "out")
+    done = run_command("oct-train", "crossval", "compact", "logistic", *where)
+    assert done.returncode == 1
+    assert "error [weights]" in done.stderr
+    assert "mobilenet*.h5" in done.stderr
+    assert not list((tmp_path / "out").iterdir())
 
 
 @pytest.mark.slow

@@ -222,6 +222,16 @@ def test_every_row_that_cannot_be_used_is_named_at_once(make: Make) -> None:
     )
 
 
+def test_a_class_that_no_network_knows_is_refused_and_not_left_out(make: Make) -> None:
+    root = make()
+    (root / "train" / "AMD").mkdir()
+    assert read_dataset(root).samples, "an empty folder is none"
+    (root / "train" / "AMD" / "AMD-1-1.jpeg").touch()
+    with pytest.raises(DataSetError, match="other classes than CNV, DME, DRUSEN, NORMAL: train/AMD") as caught:
+        read_dataset(root)
+    assert "out of the data" in caught.value.hint
+
+
 def test_all_names_without_a_patient_are_given_at_once(make: Make) -> None:
     root = make()
     for n in range(10):

@@ -124,6 +124,62 @@ def test_the_calibration_error_is_that_of_scikit_learns_bins(seed: int) -> None:
     assert metrics.expected_calibration_error(confidence, correct) == pytest.approx(expected)
 
 
+def some(labels: np.ndarray, answered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The labels, and probabilities by which these classes are answered, each with another confidence."""
+    rng = np.random.default_rng(3)
+    return labels, softmax(
+        rng.uniform(0, 1, (len(labels), 4)) + rng.uniform(1, 5, (len(labels), 1)) * np.eye(4)[answered]
+    )
+
+
+DEGENERATE = {
+    "random": lambda rng: some(rng.integers(0, 4, 90), rng.integers(0, 4, 90)),
+    "a class absent": lambda rng: some(rng.integers(1, 4, 60), rng.integers(0, 4, 60)),
+    "neither urgent class": lambda rng: some(rng.integers(2, 4, 60), rng.integers(0, 4, 60)),
+    "one class only": lambda rng: some(np.full(20, 1), rng.integers(0, 4, 20)),
+    "all correct": lambda rng: some(*(np.arange(40) % 4,) * 2),
+    "all wrong": lambda rng: some(np.arange(40) % 4, (np.arange(40) + 1) % 4),
+}
+
+
+@pytest.mark.parametrize("case", DEGENERATE)
+def test_an_evaluation_has_the_figures_of_scikit_learn(case: str) -> None:
+    calibration = pytest.importorskip("sklearn.calibration")
+    labels, probabilities = DEGENERATE[case](np.random.default_rng(2))
+    found = metrics.evaluate(labels, probabilities, np.arange(len(labels)), 1.0)
+    predicted, urgent = probabilities.argmax(1), labels < 2
+    p_urgent = probabilities[:, :2].sum(1)
+
+    def recall(truth: np.ndarray, called: np.ndarray) -> float:
+        return oracle.recall_score(truth, called, zero_division=np.nan)
+
+    def area(truth: np.ndarray, score: np.ndarray) -> float:
+        return oracle.roc_auc_score(truth, score) if 0 < truth.sum() < len(truth) else np.nan
+
+    sides = [(labels == i, predicted == i, probabilities[:, i]) for i in range(4)]
+    areas = [area(truth, score) for truth, _, score in sides]
+    right = predicted == labels
+    fraction, told = calibration.calibration_curve(right, probabilities.max(1), n_bins=15, pos_label=True)
+    scans = metrics.reliability(probabilities.max(1), right).scans
+    expected = {
+        "accuracy": oracle.accuracy_score(labels, predicted),
+        "sensitivity": [recall(truth, called) for truth, called, _ in sides],
+        "specificity": [recall(~truth, ~called) for truth, called, _ in sides],
+        "auc": [*areas, np.nanmean(areas) if not np.isnan(areas).all() else np.nan],
+        "urgent": [recall(urgent, p_urgent >= 0.5), recall(~urgent, p_urgent < 0.5), area(urgent, p_urgent)],
+        "brier": oracle.brier_score_loss(labels, probabilities, labels=range(4), scale_by_half=False),
+        "ece": scans[scans > 0] @ np.abs(fraction - told) / len(labels),
+    }
+    values = {
+        "accuracy": found["accuracy"]["value"],
+        **{name: [one["value"] for one in found[name].values()] for name in ("sensitivity", "specificity", "auc")},
+        "urgent": [found["urgent"][name]["value"] for name in ("sensitivity", "specificity", "auc")],
+        **{name: found["calibration"]["before"][name]["value"] for name in ("brier", "ece")},
+    }
+    for name, wanted in expected.items():
+        np.testing.assert_allclose(np.array(values[name], float), wanted, atol=6e-5, err_msg=name)
+
+
 def test_certain_and_right_is_calibrated_and_certain_and_wrong_is_not() -> None:
     labels = np.arange(12) % 4
     certain = np.eye(4)[labels]

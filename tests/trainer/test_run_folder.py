@@ -149,6 +149,16 @@ def test_a_folder_with_other_things_is_not_replaced(tmp_path: Path) -> None:
     assert (tmp_path / "compact" / "thesis.txt").exists()
 
 
+def test_a_run_of_another_network_is_not_replaced(tmp_path: Path) -> None:
+    train(tmp_path, "old")
+    (tmp_path / "compact" / "metrics.json").write_text('{"network": "vgg16"}')
+    with pytest.raises(ConfigurationError, match="holds a run of vgg16") as caught, new_run(tmp_path, "compact"):
+        pytest.fail("hours of training")
+    assert "--out" in caught.value.hint
+    assert (tmp_path / "compact" / "model.keras").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["compact"]
+
+
 def test_a_link_is_not_replaced(tmp_path: Path) -> None:
     train(tmp_path / "elsewhere", "old")
     (tmp_path / "compact").symlink_to(tmp_path / "elsewhere" / "compact")

@@ -137,8 +137,10 @@ def test_a_weights_file_of_another_network_is_refused(compact, tmp_path: Path, n
 def test_a_weights_file_of_another_shape_is_refused(tmp_path: Path, name: str) -> None:
     grey = keras.applications.VGG16(input_shape=(224, 224, 1), include_top=False, weights=None)
     grey.save_weights(tmp_path / name) if ".weights." in name else grey.save(tmp_path / name)
-    with pytest.raises(WeightsError, match=r"not the weights of keras\.applications\.VGG16 without top"):
+    with pytest.raises(WeightsError, match=r"not the weights of keras\.applications\.VGG16 without top") as caught:
         apply_weights(NETWORKS["vgg16"].build(), str(tmp_path))
+    assert "(3, 3, 1, 64)" in caught.value.message
+    assert "(3, 3, 3, 64)" in caught.value.message
 
 
 def test_what_one_network_lacks_is_known_before_another_trains(tmp_path: Path) -> None:

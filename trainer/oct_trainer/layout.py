@@ -58,13 +58,14 @@ class Fault:
 class Layout:
     """All scans by name. `data` is the folder or CSV that was read, `root` the folder that its paths are relative to.
 
-    `ignored` lies beside the scans and is never read.
+    `ignored` lies beside the scans and is never read; of it, `foreign` are folders of scans in the place of a class.
     """
 
     data: Path
     root: Path
     scans: tuple[Listed, ...]
     ignored: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = ()
 
 
@@ -115,7 +116,8 @@ def _read_folders(root: Path) -> Layout:
         ignored += [as_utf8(p.name) for p in root.iterdir() if p.name not in splits and (p.is_dir() or _is_scan(p))]
     else:
         scans = list(_of_folder(root, root, "train", ignored))
-    return Layout(root, root, _by_name(scans), tuple(sorted(ignored)))
+    foreign = [as_utf8(p.relative_to(root).as_posix()) for p in _foreign([root / name for name in splits] or [root])]
+    return Layout(root, root, _by_name(scans), tuple(sorted(ignored)), tuple(sorted(foreign)))
 
 
 def _of_folder(root: Path, folder: Path, split: str, ignored: list[str]) -> Iterator[Listed]:
@@ -129,6 +131,14 @@ def _of_folder(root: Path, folder: Path, split: str, ignored: list[str]) -> Iter
                     ignored.append(name)
         elif place.is_dir() or _is_scan(place):
             ignored.append(as_utf8(place.relative_to(root).as_posix()))
+
+
+def _foreign(places: Iterable[Path]) -> Iterator[Path]:
+    """Folders of scans beside those of the classes; not what a file manager or an editor hides there."""
+    for folder in (folder for place in places for folder in place.iterdir()):
+        hidden = folder.name.startswith((".", "_"))
+        if folder.name not in LABELS and not hidden and folder.is_dir() and any(map(_is_scan, folder.iterdir())):
+            yield folder
 
 
 def _doubt(path: Path, label: str) -> str | None:

@@ -10,6 +10,7 @@ at any moment, this leaves the run before or the new one whole, and `find_run` f
 
 import errno
 import fcntl
+import json
 import os
 import re
 import shutil
@@ -23,6 +24,7 @@ from oct_edge.files import make_folder
 
 REPEAT = "Free some space, then repeat the command: it goes on after the last epoch that was kept."
 CONTENT = frozenset({"model.keras", "metrics.json", "history.csv", "split.csv", "predictions.csv"})
+_ANOTHER_PLACE = "Move it away, or name another folder with --out."
 STATE = "state.json"
 _WAY = re.compile(rf"{re.escape(STATE)}|epoch-\d+\.weights\.h5")  # what a run does not need once it is there
 
@@ -46,13 +48,14 @@ def new_run(out: Path, network: str, *, restart: bool = False) -> Iterator[Path]
     before stays what it was, and what the training has kept stays for the next one; stderr says so.
 
     Raises:
-        ConfigurationError: another training of the network is under way there, or something that is no run would be
-            replaced.
+        ConfigurationError: another training of the network is under way there, or something that is no run, or one of
+            another network, would be replaced.
         OutputUnavailable: the block or the renaming could not write.
     """
     run, partial, old = out / network, _partial(out, network), _old(out, network)
-    make_folder(partial)
     try:
+        _require_replaceable(run)
+        make_folder(partial)
         with _locked(partial):
             _tidy(run, partial, old, restart)
             try:
@@ -121,11 +124,7 @@ def _tidy(run: Path, partial: Path, old: Path, restart: bool) -> None:
     """
     if not run.exists() and old.exists():
         old.rename(run)
-    if not _may_be_replaced(run):
-        raise ConfigurationError(
-            f"{run}: holds something that is not of a run, and would be replaced.",
-            hint="Move it away, or name another folder with --out.",
-        )
+    _require_replaceable(run)
     if run.exists():
         _empty(run, CONTENT)
     if old.exists():
@@ -140,10 +139,29 @@ def _empty(folder: Path, keep: frozenset[str] = frozenset()) -> None:
             path.unlink()
 
 
+def _require_replaceable(run: Path) -> None:
+    if not _may_be_replaced(run):
+        raise ConfigurationError(
+            f"{run}: holds something that is not of a run, and would be replaced.", hint=_ANOTHER_PLACE
+        )
+    if (other := _network_of(run)) not in (None, run.name):
+        raise ConfigurationError(f"{run}: holds a run of {other}, and would be replaced.", hint=_ANOTHER_PLACE)
+
+
 def _may_be_replaced(run: Path) -> bool:
     if run.is_symlink() or not run.is_dir():
         return not os.path.lexists(run)
     return all(path.name in CONTENT or _WAY.fullmatch(path.name) for path in run.iterdir())
+
+
+def _network_of(run: Path) -> str | None:
+    """What the record of a run says it is of; None where there is none that can be read."""
+    path = run / "metrics.json"
+    try:
+        record = json.loads(path.read_text()) if path.is_file() else None
+    except (OSError, ValueError):
+        return None
+    return str(record["network"]) if isinstance(record, dict) and "network" in record else None
 
 
 def _tell_what_is_left(partial: Path, failure: BaseException, restart: bool) -> None:

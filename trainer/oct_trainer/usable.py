@@ -21,12 +21,13 @@ def require_usable(layout: Layout) -> None:
 
 
 def require_identified(layout: Layout) -> None:
-    """Raise unless every scan has a label, a patient, a file, and a name that can be written down.
+    """Raise unless every scan has a label that is known, a patient, a file, and a name that can be written down.
 
     Raises:
-        DataSetError: it names the rows of the CSV, or the files.
+        DataSetError: it names the rows of the CSV, the folders or the files.
     """
     _require_rows(layout)
+    _require_known_classes(layout)
     _require_names(layout.scans, layout.data)
 
 
@@ -51,6 +52,15 @@ def _faults(scans: Sequence[Listed]) -> Iterator[Fault]:
             yield Fault(line, f"{scan.name} stands in line {first} already")
         elif not os.path.isfile(scan.path):  # noqa: PTH113  pathlib's raises where a name is too long
             yield Fault(line, f"no file {scan.name} can be found")
+
+
+def _require_known_classes(layout: Layout) -> None:
+    if layout.foreign:
+        raise DataSetError(
+            f"{layout.data}: there are scans in folders of other classes than {', '.join(LABELS)}: "
+            f"{few(layout.foreign)}.",
+            hint="Move these folders out of the data: no network here would ever answer with such a class.",
+        )
 
 
 def _require_names(scans: Sequence[Listed], data: Path) -> None:

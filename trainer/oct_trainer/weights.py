@@ -8,6 +8,7 @@ whole network is continued: that is how a network is pre-trained on phantoms.
 
 import hashlib
 import json
+import re
 import sys
 import warnings
 from collections.abc import Mapping
@@ -113,15 +114,31 @@ def _from_file(model: keras.Model, folder: Path) -> dict[str, Any]:
             hint=f"Let {_wanted(model.name)} be there, or use --weights {model.name}=none.",
         )
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # Keras only warns where it leaves layers as they were
-            (base or model).load_weights(files[0])
+        _load(base or model, files[0])
     except Exception as error:
         raise WeightsError(
-            f"{files[0]}: not the weights of {_part(model.name)} ({_reason(error)}).",
+            f"{files[0]}: not the weights of {_part(model.name)} ({_misfit(error)}).",
             hint=f"Let {_wanted(model.name)} be there.",
         ) from error
     return {"kind": "file" if base is None else "imagenet", "source": files[0].name}
+
+
+def _load(model: keras.Model, file: Path) -> None:
+    """As `load_weights`, and an error also where Keras only warns that it leaves layers as they were."""
+    with warnings.catch_warnings(record=True) as left:
+        warnings.simplefilter("always")
+        model.load_weights(file)
+    if left:
+        raise ValueError(str(left[0].message))
+
+
+def _misfit(error: Exception) -> str:
+    """What of a file does not fit: shapes where Keras names some, else the first it says of a single layer."""
+    text = str(error)
+    if shapes := re.search(r"variable\.shape=(\(.*?\)).*?value\.shape=(\(.*?\))", text, re.DOTALL):
+        return f"a weight of shape {shapes[2]} where the network has {shapes[1]}"
+    general, *single = [line for line in text.splitlines() if line] or [_reason(error)]
+    return single[0] if single and general.endswith(":") else general
 
 
 def _continue_run(model: keras.Model, run: Path) -> dict[str, Any]:

@@ -42,6 +42,13 @@ def _not_to_be_written(file: Path) -> str | None:
     return _not_to_be_filled(file.parent)
 
 
+def _not_to_be_added_to(file: Path) -> str | None:
+    folder = file.absolute().parent
+    if not S_ISDIR(_mode(folder)):
+        return f"{folder} is {'no folder' if _mode(folder) else 'not there'}"
+    return _not_to_be_written(file)
+
+
 def _not_to_be_collected(file: Path) -> str | None:
     if file.suffix != SUFFIX:
         return f"{file} is read by no collector: its name has to end in {SUFFIX}"
@@ -65,8 +72,8 @@ _CHECKS: dict[str, Callable[[Path], str | None]] = {
     "model.name": _not_to_be_served,
     "source.inbox": _not_to_be_listed,
     "output.folder": _not_to_be_filled,
-    "output.jsonl": _not_to_be_written,
-    "output.csv": _not_to_be_written,
+    "output.jsonl": _not_to_be_added_to,
+    "output.csv": _not_to_be_added_to,
     "state.folder": _not_to_be_filled,
     "metrics.textfile": _not_to_be_collected,
 }

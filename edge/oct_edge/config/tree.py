@@ -78,11 +78,14 @@ class State:
 
 @dataclass(frozen=True, kw_only=True)
 class Quarantine:
-    """What is kept of a scan that was rejected; the scan itself stays where it is."""
+    """What is kept of a scan that has no answer; the scan itself stays where it is."""
 
     mode: Annotated[
         Literal["note", "copy", "link"],
-        About("what is kept of a rejected scan: the reason alone, or also a copy of it or a link to it", live=True),
+        About(
+            "what is kept of a scan without an answer: the reason alone, or also a copy of it or a link to it",
+            live=True,
+        ),
     ] = "note"
 
 

@@ -1,16 +1,15 @@
 """What the ledger knows, for people, for spreadsheets and for programs."""
 
-import csv
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from io import StringIO
 from typing import Any
 
 from oct_edge.labels import LABELS
 from oct_edge.ledger.reader import Sighting
 from oct_edge.ledger.schema import FINAL
+from oct_edge.spreadsheet import csv_line
 from oct_edge.table import printable
 
 _COLUMNS = "{seen:<20}  {name:<{width}}  {label:<10}  {p:>5}  {group:<12}  {note}"
@@ -39,9 +38,8 @@ def json_lines(sightings: Iterable[Sighting]) -> Iterator[str]:
 def csv_lines(sightings: Iterable[Sighting]) -> Iterator[str]:
     yield ",".join(_CSV)
     for sighting in sightings:
-        line = StringIO()
-        csv.DictWriter(line, _CSV, lineterminator="").writerow(_record(sighting))
-        yield line.getvalue()
+        record = _record(sighting)
+        yield csv_line((record.get(column) for column in _CSV), end="")
 
 
 def request_lines(

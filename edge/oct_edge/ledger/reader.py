@@ -63,9 +63,10 @@ class Reader:
         self._connection = connection
         self._folder = folder
 
-    def events(self) -> Iterator[tuple]:
-        """All rows, in the order of `COLUMNS`."""
-        return self._connection.execute(f"SELECT {', '.join(COLUMNS)} FROM events ORDER BY seq")
+    def events(self, after: int = 0, count: int = -1) -> Iterator[tuple]:
+        """Rows behind the event `after`, at most `count` if that is given, in the order of `COLUMNS`."""
+        query = f"SELECT {', '.join(COLUMNS)} FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
+        return self._connection.execute(query, (after, count))
 
     def verify(self, expect: str | None = None) -> Head:
         """The end of the chain, all of whose links hold from the last checkpoint on.

@@ -77,6 +77,7 @@ class Audit:
             ],
             "misnamed": [{"path": e.name, "reason": e.doubt} for e in self.entries if e.doubt],
             "ignored": list(self.inventory.ignored),
+            "other_classes": list(self.inventory.foreign),
             "shared_patients": [asdict(shared) for shared in self.shared_patients],
             "duplicates": [asdict(found) | {"label_conflict": found.conflict} for found in self.duplicates],
             "artefacts": [asdict(trait) for trait in self.traits],

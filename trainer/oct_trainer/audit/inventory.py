@@ -48,10 +48,11 @@ class Entry(Listed):
 
 @dataclass(frozen=True)
 class Inventory:
-    """All entries by name, and what lies beside them and is never read."""
+    """All entries by name, and what lies beside them and is never read, `foreign` folders of other classes among it."""
 
     entries: tuple[Entry, ...]
     ignored: tuple[str, ...]
+    foreign: tuple[str, ...] = ()
 
 
 def take_inventory(root: Path, on_progress: Callable[[int, int], None] | None = None) -> Inventory:
@@ -67,7 +68,7 @@ def take_inventory(root: Path, on_progress: Callable[[int, int], None] | None = 
         if on_progress:
             on_progress(done, len(layout.scans))
     rows = [f"{as_utf8(root.name)}, line {fault.line}" for fault in layout.faults]
-    return Inventory(tuple(entries), (*layout.ignored, *rows))
+    return Inventory(tuple(entries), (*layout.ignored, *rows), layout.foreign)
 
 
 def _read(scan: Listed) -> Entry:

@@ -66,6 +66,7 @@ def _broken(audit: Audit) -> Iterator[str]:
     yield from _section("classes missing", missing)
     unreadable = [f"{e.name}: {e.problem[0]} ({e.problem[1]})" for e in audit.entries if e.problem]
     yield from _section("unreadable: training stops at these", unreadable)
+    yield from _section("folders of other classes: training stops at these", audit.inventory.foreign)
     yield from _section("names in doubt", [f"{e.name}: {e.doubt}" for e in audit.entries if e.doubt])
     yield from _section("never read", audit.inventory.ignored)
 

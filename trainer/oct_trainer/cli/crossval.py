@@ -64,8 +64,16 @@ def _cross_validate(
     require_tensorflow("oct-train crossval")
     from oct_trainer.crossval.validate import cross_validate
     from oct_trainer.dataset import read_dataset
+    from oct_trainer.recipes import RECIPES
+    from oct_trainer.weights import check_weights
 
     dataset = read_dataset(data)
+    check_weights(option, {_base(name): RECIPES[recipe][_base(name)] for name in networks})
     for network in networks:
-        start = option.of("mobilenet" if network == "logistic" else network)
+        start = option.of(_base(network))
         cross_validate(network, dataset, out, recipe=recipe, weights=start, count=folds, seeds=seeds, epochs=epochs)
+
+
+def _base(method: str) -> str:
+    """The network whose weights a method starts from."""
+    return "mobilenet" if method == "logistic" else method

@@ -34,7 +34,7 @@ def fold_path(out: Path, method: str, seed: int, fold: int) -> Path:
 
 
 def open_method(out: Path, method: str, settings: dict[str, Any]) -> None:
-    """Make the method's folder, or see that it is of the same settings.
+    """Make the method's folder, or see that it is of the same settings. Where no fold was begun, any are taken.
 
     Raises:
         ConfigurationError: answers by other settings are there.
@@ -42,7 +42,7 @@ def open_method(out: Path, method: str, settings: dict[str, Any]) -> None:
     """
     make_folder(out / method)
     path, settings = out / method / SETTINGS, json.loads(json.dumps(settings))
-    if not path.exists():
+    if not path.exists() or not any((out / method).glob("seed-*")):
         write_atomically(path, (json.dumps(settings, indent=1) + "\n").encode())
         return
     before = _read_settings(path)
