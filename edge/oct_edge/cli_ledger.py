@@ -55,7 +55,9 @@ UntilOption = Annotated[
 ]
 LabelOption = Annotated[str | None, _one_of(*LABELS)]
 ReferralOption = Annotated[str | None, _one_of(*get_args(Group))]
-NameOption = Annotated[str | None, typer.Option(metavar="GLOB", help="What the file was called.")]
+NameOption = Annotated[
+    str | None, typer.Option(metavar="GLOB", help="What the file was called; also where names are pseudonyms.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="For machines.")]
 
 
@@ -70,6 +72,13 @@ def _folder(given: Path | None) -> Path:
     from oct_edge.config.load import Sources
 
     return Sources().load().state_folder() or STATE
+
+
+def _known_as(name: str | None, state: Path) -> str | None:
+    """What the ledger in `state` calls a file of this name, where names are pseudonyms; a pattern stays one."""
+    from oct_edge.naming import known_naming
+
+    return name if name is None or set(name) & set("*?[") else known_naming(state)(name)
 
 
 def results(
@@ -89,8 +98,9 @@ def results(
     from oct_edge.ledger.reader import reading
 
     shown = json_lines if as_json else csv_lines if as_csv else rows
-    with reading(_folder(state)) as reader:
-        for line in shown(reader.sightings(Query(since, until, status, label, referral, name))):
+    folder = _folder(state)
+    with reading(folder) as reader:
+        for line in shown(reader.sightings(Query(since, until, status, label, referral, _known_as(name, folder)))):
             say(line)
     if shown is rows:
         print(DISCLAIMER, file=sys.stderr)
@@ -128,8 +138,8 @@ def regrade(
     from oct_edge.ledger.reader import reading
     from oct_edge.ledger.request import leave, new_request
 
-    query = Query(since, until, status, label, referral, name)
     state = _folder(state)
+    query = Query(since, until, status, label, referral, _known_as(name, state))
     with reading(state) as reader:
         found, model, watched_by = reader.to_regrade(query, also_same), reader.serving(), reader.watched_by()
     asked = not dry_run and bool(found or not watched_by)

@@ -5,6 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from oct_edge.labels import DISCLAIMER
 from oct_edge.ledger.chain import Event
 from oct_edge.ledger.retention import Limits, Retention
 from oct_edge.ledger.store import LEDGER, Ledger
+from oct_edge.naming import naming
 from oct_edge.result import ModelIdentity, Result, Source
 
 
@@ -170,3 +172,11 @@ def test_a_row_that_was_edited_is_named(state: Path) -> None:
     done = oct_edge("audit", "verify", "--state", state)
     assert isinstance(done.exception, ChainBroken)
     assert "event 4 was altered" in done.exception.message
+
+
+def test_a_file_is_found_by_its_name_where_names_are_pseudonyms(state: Path) -> None:
+    pseudonym = naming("hashed", state)("Meier_Anna.jpeg")
+    with closing(Ledger(state)) as ledger, ledger.batch() as batch:
+        batch.sighted("f" * 64, pseudonym)
+    found = oct_edge("results", "--state", state, "--name", "Meier_Anna.jpeg", "--json").output
+    assert [json.loads(line)["name"] for line in found.splitlines() if line.startswith("{")] == [pseudonym]
