@@ -83,9 +83,10 @@ def test_monitoring_finds_its_file_in_memory_and_that_nobody_watches_after_a_sto
     machine.run(OCT_EDGE, "service", "install")
     machine.configure("# textfile = ", "textfile = ")
     machine.run("systemctl", "start", "oct-edge")
-    assert "\noct_edge_watching 1\n" in machine.run_as("nobody", "cat", "/run/oct-edge/oct-edge.prom").stdout
+    file = ("cat", "/run/oct-edge/oct-edge.prom")
+    machine.until(lambda: "\noct_edge_watching 1\n" in machine.run_as("nobody", *file).stdout)
     machine.run("systemctl", "stop", "oct-edge")
-    assert "\noct_edge_watching 0\n" in machine.run_as("nobody", "cat", "/run/oct-edge/oct-edge.prom").stdout
+    assert "\noct_edge_watching 0\n" in machine.run_as("nobody", *file).stdout
 
 
 def test_no_name_of_a_scan_is_in_the_journal_nor_in_what_it_keeps(serving: Any, samples: list) -> None:
