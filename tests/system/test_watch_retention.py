@@ -60,7 +60,7 @@ def check(daemon: Any, contents: list[bytes]) -> None:
     assert {path.read_bytes() for path in daemon.inbox.iterdir()} == set(contents)
 
 
-# For each step the files are unlinked, then their folder synced, then the events are removed.
+# For each step the files are unlinked, then their folder is synced, then the events are removed.
 STEPS = [
     *(("unlink", n) for n in (2, 3, 7)),
     ("fsync", 1),
