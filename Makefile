@@ -1,10 +1,10 @@
-# make classify | test | faults | systemd | lint | bench | nightly | mediapipe | arm64 | samples | cards
+# make classify | test | faults | systemd | lint | bench | nightly | mediapipe | arm64 | powercut | samples | cards
 # Everything is installed into virtual environments in this folder; nothing else is touched.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PIP = -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help classify test faults systemd lint format bench mediapipe arm64 nightly samples cards clean
+.PHONY: help classify test faults systemd lint format bench mediapipe arm64 powercut nightly samples cards clean
 
 help:
 	@echo 'make classify  set up without TensorFlow and classify the bundled synthetic phantoms'
@@ -15,8 +15,9 @@ help:
 	@echo 'make format    let ruff rewrite what it can'
 	@echo 'make bench     measure, side by side in one run; figures go to build/bench'
 	@echo 'make mediapipe  set up MediaPipe in an environment of its own; make test then reads the models with it too'
-	@echo 'make nightly   the tests that take minutes, arm64 among them'
+	@echo 'make nightly   the tests that take minutes, arm64 and powercut among them'
 	@echo 'make arm64     hold emulated ARM boards against this machine; needs root, mmdebstrap and qemu-user-static'
+	@echo 'make powercut  cut the power of a watching machine, CYCLES=10 times; needs root, mmdebstrap and qemu-system-x86'
 	@echo 'make samples   draw the bundled synthetic phantoms again'
 	@echo 'make cards     write docs/model-card.md from the cards of the bundled models'
 	@echo 'make clean     remove the virtual environments and caches'
@@ -45,7 +46,7 @@ format: .venv-dev/installed
 bench: .venv/installed .venv-dev/installed
 	mkdir -p build/bench
 	cd build/bench && ../../.venv/bin/python ../../benchmarks/cold.py
-	for script in quantization xla frozen_features; do (cd build/bench && ../../.venv-dev/bin/python ../../benchmarks/$$script.py) || exit 1; done
+	for script in quantization xla frozen_features ledger; do (cd build/bench && ../../.venv-dev/bin/python ../../benchmarks/$$script.py) || exit 1; done
 
 # Not a part of the others: half a gigabyte and OpenGL's libraries, for one more reader.
 mediapipe: .venv-mediapipe/installed
@@ -56,6 +57,9 @@ nightly: .venv-dev/installed
 arm64: .venv-dev/installed
 	PYTHON=.venv-dev/bin/python scripts/arm64/run
 
+powercut: .venv-dev/installed
+	PYTHON=.venv-dev/bin/python scripts/powercut/run $(CYCLES:%=--cycles %) $(SEED:%=--seed %) $(MUTANT:%=--mutant %)
+
 samples: .venv-dev/installed
 	.venv-dev/bin/python -m oct_trainer.phantom.samples models/oct_models/samples
 
@@ -63,7 +67,7 @@ cards: .venv/installed
 	.venv/bin/python -m oct_converters.inspection.model_card docs/model-card.md
 
 clean:
-	rm -rf build/arm64 build/nspawn .venv .venv-dev .venv-mediapipe .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build/arm64 build/nspawn build/powercut .venv .venv-dev .venv-mediapipe .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # The versions in constraints/ are those of Python 3.11; say so before pip does in its own way.
 PYTHON_CHECK = $(PYTHON) -c 'import sys; sys.exit(None if sys.version_info[:2] == (3, 11) else "make needs Python 3.11; name one with PYTHON=")'

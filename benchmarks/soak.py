@@ -1,6 +1,6 @@
 """Does a daemon that is killed again and again lose a scan, or say anything twice?
 
-    python benchmarks/soak.py [--scans 50000] [--every 500] [--folder DIR]
+    python benchmarks/soak.py [--scans 50000] [--every 500] [--model NAME] [--folder DIR]
 
 Scans are dropped `--every` at a time, and each time the daemon gets a SIGKILL at a moment that is drawn anew; the next
 one goes on. What was told is taken out of the inbox, as a clinic would. In the end every distinct content must have
@@ -28,6 +28,7 @@ from watching import Watch, contents, drop
 from oct_edge.labels import DISCLAIMER
 from oct_edge.ledger.reader import reading
 from oct_edge.ledger.store import LEDGER
+from oct_models import DEFAULT
 
 _ROW = "{:>8} {:>7} {:>10} {:>9} {:>12} {:>8}"
 
@@ -36,13 +37,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--scans", type=int, default=50_000)
     parser.add_argument("--every", type=int, default=500)
+    parser.add_argument("--model", default=DEFAULT)
     parser.add_argument("--folder", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        watch = Watch(Path(folder))
+        watch = Watch(Path(folder), "--model", options.model)
         burdens, dropped, seconds = _kill_again_and_again(watch, options.scans // options.every, options.every)
         figures = _verdict(watch, dropped)
-    figures |= {"seconds": seconds, "kills": len(burdens), "burdens": burdens, "disclaimer": DISCLAIMER}
+    figures |= {
+        "model": options.model,
+        "seconds": seconds,
+        "kills": len(burdens),
+        "burdens": burdens,
+        "disclaimer": DISCLAIMER,
+    }
     lost = any(figures[name] for name in ("without_a_state", "with_two_states", "told_and_gone"))
     first, last = (statistics.median(b["pss_mib"] for b in part) for part in (burdens[:10], burdens[-10:]))
     print(f"{figures['contents']} contents, {figures['states']}; without a state {figures['without_a_state']}")
@@ -78,7 +86,7 @@ def _kill_again_and_again(watch: Watch, cycles: int, every: int) -> tuple[list[d
 
 def _verdict(watch: Watch, dropped: set[str]) -> dict[str, object]:
     """After a last run that answers what is left."""
-    watch.options = ("--once",)
+    watch.options = (*watch.options, "--once")
     watch.start()
     watch.process.wait()
     watch.end(signal.SIGTERM)

@@ -237,7 +237,7 @@ class LedgerDamaged(LedgerError):
     """
 
     code = "ledger_damaged"
-    hint = "Start the service again: it moves the file aside, and a new one begins with the results that are files."
+    hint = "Ask `oct-edge status` as root, which leaves a mark, and start the service again: it begins a new ledger."
 
 
 class LedgerForeign(LedgerError):

@@ -140,7 +140,7 @@ def test_damage_that_somebody_meets_who_asks_is_mended_by_the_next_start(shelf: 
         overwrite(path, page)
     with pytest.raises(LedgerDamaged) as caught, reading(shelf.state) as reader:
         list(reader.events())
-    assert "Start the service again" in caught.value.hint
+    assert "start the service again" in caught.value.hint
     shelf.start()
     assert len(aside(shelf)) == 1
 

@@ -2,7 +2,11 @@
 
 import json
 import logging
+import os
+import subprocess
+import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -167,3 +171,31 @@ def test_a_request_reads_back_as_it_was_left(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o640
     assert json.loads(request.mark())["request"] == request.id
     assert new_request(Query(), False).id != new_request(Query(), False).id
+
+
+ASK = """if True:
+    import os, sys
+    from pathlib import Path
+    from oct_edge.console import complain
+    from oct_edge.errors import OutputUnavailable
+    from oct_edge.ledger.query import Query
+    from oct_edge.ledger.request import leave, new_request
+
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+    try:
+        leave(Path(sys.argv[1]), new_request(Query(), False))
+    except OutputUnavailable as error:
+        complain(error)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become somebody who may only read")
+def test_somebody_who_may_only_read_is_told_who_may_ask() -> None:
+    with TemporaryDirectory() as public:
+        Path(public).chmod(0o755)
+        done = subprocess.run([sys.executable, "-c", ASK, public], capture_output=True, text=True)
+        assert "permission denied" in done.stderr
+        assert "as root or as the user of the service" in done.stderr
+        assert list(Path(public).iterdir()) == []

@@ -101,7 +101,8 @@ class Quarantine:
         """The scan, kept if it has this digest.
 
         Raises:
-            ScanError: it has not, or cannot be read.
+            _OtherContent: it has not.
+            ScanError: it cannot be read.
         """
         remark = ""
         if self._mode() == "link":
@@ -122,7 +123,7 @@ class Quarantine:
         return Kept("copy", target.name, remark)
 
 
-class _OtherContent(ScanError):
+class _OtherContent(Exception):
     """What has the name now is not what was graded."""
 
 

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from oct_edge.errors import OutputUnavailable
 from oct_edge.files import write_atomically
 from oct_edge.ledger.query import Query
 from oct_edge.result import utc_now
@@ -50,6 +51,11 @@ def leave(folder: Path, request: Request) -> Path:
     Raises:
         OutputUnavailable: it cannot be written there.
     """
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputUnavailable(
+            f"{folder}: a request cannot be left there (permission denied).",
+            hint="Ask as root or as the user of the service: the folder is theirs.",
+        )
     path = folder / f"regrade-{request.id.replace(':', '')}.json"
     write_atomically(path, f"{request.to_json()}\n".encode())
     path.chmod(0o640)

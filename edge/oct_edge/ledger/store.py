@@ -109,8 +109,8 @@ class Ledger:
 
     def waiting(self) -> tuple[int, int]:
         """How many contents wait for another answer, and how many of them were not yet looked for."""
-        asked = [seq for _, seq in self._rows(WAITING)]
-        return len(asked), sum(seq > self._mark(LOOKED) for seq in asked)
+        asked, looked = [seq for _, seq in self._rows(WAITING)], self._mark(LOOKED)
+        return len(asked), sum(seq > looked for seq in asked)
 
     def names_of_waiting(self) -> set[str]:
         """Every name under which a content that waits for another answer was met."""

@@ -83,6 +83,9 @@ def test_members_of_the_group_ask_the_ledger_whether_somebody_watches_or_not(peo
         assert people.run_as("anna", OCT_EDGE, "audit", "verify").returncode == 0
         assert people.run_as("bob", OCT_EDGE, "status").returncode != 0
         people.run("systemctl", "start", "oct-edge")
+    assert people.run_as("anna", OCT_EDGE, "regrade", "--all").returncode == REFUSED
+    people.run(OCT_EDGE, "regrade", "--all")
+    people.until(lambda: people.show("StatusText").startswith("0 waiting, 1 answered"))
 
 
 def test_an_uninstallation_leaves_what_was_answered_and_an_installation_goes_on_with_it(

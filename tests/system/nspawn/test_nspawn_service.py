@@ -79,6 +79,16 @@ def test_a_reload_reads_the_configuration_again_in_the_same_process(serving: Any
     assert (serving.pid(), serving.show("NRestarts")) == (pid, "0")
 
 
+def test_monitoring_finds_its_file_in_memory_and_that_nobody_watches_after_a_stop(machine: Any) -> None:
+    machine.run(OCT_EDGE, "service", "install")
+    machine.configure("# textfile = ", "textfile = ")
+    machine.run("systemctl", "start", "oct-edge")
+    file = ("cat", "/run/oct-edge/oct-edge.prom")
+    machine.until(lambda: "\noct_edge_watching 1\n" in machine.run_as("nobody", *file).stdout)
+    machine.run("systemctl", "stop", "oct-edge")
+    assert "\noct_edge_watching 0\n" in machine.run_as("nobody", *file).stdout
+
+
 def test_no_name_of_a_scan_is_in_the_journal_nor_in_what_it_keeps(serving: Any, samples: list) -> None:
     content = samples[0].read_bytes()
     serving.put("Meier_Anna.jpeg", content)
