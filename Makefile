@@ -29,7 +29,7 @@ test: .venv/installed .venv-dev/installed
 	.venv-dev/bin/python -m pytest $(TESTS)
 
 faults: .venv/installed .venv-dev/installed
-	.venv-dev/bin/python -m pytest -m '' -k watch --ignore=tests/system/nspawn tests/system
+	.venv-dev/bin/python -m pytest -m '' tests/system/test_watch*.py tests/system/test_faults*.py tests/system/test_fault_table.py
 
 systemd: .venv-dev/installed
 	.venv-dev/bin/python -m pytest -m '' tests/system/nspawn tests/system/test_systemd_unit.py tests/edge/test_cli_service.py

@@ -11,6 +11,7 @@
     │   ├── UnsupportedFormat                 not a JPEG or PNG, whatever its name says
     │   ├── UnsupportedPixels                 a JPEG or PNG whose pixels have no defined meaning as grey values
     │   ├── ScanDamaged                       the picture ends early or does not decode
+    │   ├── NotEnoughMemory                   the picture may be whole; there was no memory to decode it
     │   ├── WorkerCrashed                     the process that decodes and grades died on it, twice
     │   └── DeadlineExceeded                  it was not graded in time, twice
     ├── ModelError                   exit 78  the model may not be served
@@ -136,6 +137,13 @@ class ScanDamaged(ScanError):
 
     code = "damaged_image"
     hint = "Copy it again from the device; the original was left where it is."
+
+
+class NotEnoughMemory(ScanError):
+    """The system gave no memory to decode it, which says nothing about the picture."""
+
+    code = "not_enough_memory"
+    hint = "See what else takes the memory of this device, then try again."
 
 
 class WorkerCrashed(ScanError):

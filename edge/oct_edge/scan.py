@@ -18,6 +18,7 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from oct_edge.errors import (
+    NotEnoughMemory,
     ScanDamaged,
     ScanEmpty,
     ScanError,
@@ -34,7 +35,7 @@ _MAGIC = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG"}
 _JPEG_SCAN, _JPEG_END = b"\xff\xda", b"\xff\xd9"
 _JPEG_BLOCK = 8  # rows that are coded together
 _MORE_DATA = bytes(range(1, 255)) * 4
-_DECODER_ERRORS = (OSError, SyntaxError, ValueError, struct.error, MemoryError, EOFError, IndexError)
+_DECODER_ERRORS = (OSError, SyntaxError, ValueError, struct.error, EOFError, IndexError)
 _WITH_ALPHA = ("LA", "PA", "RGBA")
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -108,6 +109,8 @@ def decode_scan(data: bytes, name: str) -> Scan:
         raise
     except Image.DecompressionBombError as error:
         raise ScanTooLarge(f"{name}: the header announces far more pixels than a B-scan has.") from error
+    except MemoryError as error:
+        raise NotEnoughMemory(f"{name}: there is not enough memory to decode it.") from error
     except _DECODER_ERRORS as error:
         raise ScanDamaged(f"{name}: the {kind} does not decode to its end ({reason_of(error)}).") from error
     return Scan(pixels, hashlib.sha256(data).hexdigest(), name)

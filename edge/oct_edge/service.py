@@ -181,6 +181,9 @@ def _require_room(folders: Iterable[Path]) -> None:
 class Signals:
     """SIGTERM and SIGINT, from now on, as a `Stop`; and SIGHUP, which ends it where its terminal is gone.
 
+    A second SIGINT is left to the kernel, which ends the process at once, whatever it is doing or waiting for: what is
+    under way stays pending, as after any kill.
+
     Not a `threading.Event`: a handler that sets one while the main thread is going to sleep on it waits for itself.
     Python writes to the pipe as soon as a signal comes, so none is missed on the way into `select`.
     """
@@ -212,6 +215,8 @@ class Signals:
 
     def _receive(self, number: int, _: FrameType | None) -> None:
         self.received.append(number)
+        if number == signal.SIGINT:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     def _hang_up(self, number: int, frame: FrameType | None) -> None:
         if self._has_terminal and not os.isatty(0):

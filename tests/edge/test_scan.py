@@ -100,6 +100,24 @@ def test_a_damaged_picture_is_refused(data: bytes) -> None:
     assert refusal(data).code == "damaged_image"
 
 
+def test_where_there_is_no_memory_no_picture_is_called_damaged(tmp_path: Path) -> None:
+    grey = np.tile(np.linspace(0, 255, 4000).astype(np.uint8), (4000, 1))
+    Image.fromarray(grey).convert("RGB").save(tmp_path / "x.jpeg")
+    program = """if True:
+        import re, resource, sys
+        from oct_edge.errors import ScanError
+        from oct_edge.scan import read_scan
+        kib = int(re.findall(r"VmSize:\\s+(\\d+)", open("/proc/self/status").read())[0])
+        resource.setrlimit(resource.RLIMIT_AS, (kib * 1024 + 2**22, resource.RLIM_INFINITY))
+        try:
+            read_scan(sys.argv[1])
+        except ScanError as error:
+            print(error.code)
+    """
+    done = subprocess.run([sys.executable, "-c", program, tmp_path / "x.jpeg"], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("not_enough_memory\n", "")
+
+
 @pytest.mark.parametrize(
     ("kind", "damage"),
     [("JPEG", cut), ("JPEG", zero_from), ("PNG", cut), ("PNG", zero_from), ("PNG", flip)],

@@ -160,15 +160,31 @@ def test_a_clock_that_was_wrong_when_the_file_was_written_does_not_matter(place:
     assert place.settle() == ["x.jpeg"]
 
 
-@pytest.mark.parametrize("name", [".hidden.jpeg", "..jpeg", "._x.jpeg", "x.jpeg.part", "x.jpeg.tmp", "x.txt", "jpeg"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(".hidden.jpeg", "..jpeg", "._x.jpeg", ".DS_Store", "Thumbs.db"),
+        *("x.jpeg.part", "x.jpeg.tmp", "x.jpeg.filepart", "x.txt", "jpeg"),
+    ],
+)
 def test_other_names_are_ignored(place: Place, name: str) -> None:
     place.put(name)
     assert place.watcher.pending() == {}
 
 
-@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: os.mknod(path, stat.S_IFSOCK)])
-def test_what_is_no_regular_file_is_ignored(place: Place, make: Callable[[Path], object]) -> None:
-    make(place.inbox / "x.jpeg")
+@pytest.mark.parametrize("kind", [stat.S_IFIFO, stat.S_IFSOCK, stat.S_IFCHR, stat.S_IFBLK])
+def test_pipes_sockets_and_devices_are_ignored(place: Place, kind: int) -> None:
+    try:
+        os.mknod(place.inbox / "x.jpeg", kind | 0o600, os.makedev(1, 3))
+    except PermissionError:
+        pytest.skip("needs root")
+    assert place.watcher.pending() == {}
+
+
+@pytest.mark.parametrize("name", ["x.jpeg", "@eaDir"])
+def test_folders_and_what_lies_in_them_are_ignored(place: Place, name: str) -> None:
+    (place.inbox / name).mkdir()
+    (place.inbox / name / "x.jpeg").write_bytes(b"thumbnail")
     assert place.watcher.pending() == {}
 
 

@@ -57,7 +57,7 @@ class Daemon:
         """Its exit code, after a signal if one is given."""
         if number is not None:
             self.process.send_signal(number)
-        return self.process.wait(15)
+        return self.process.wait(60)
 
     def once(self, *options: object, under: tuple[object, ...] = (), stable: float = stable) -> int:
         self.start("--once", *options, under=under, stable=stable)
@@ -75,7 +75,7 @@ class Daemon:
         reasons = json.loads(path.read_text())["reasons"] if path.exists() else {}
         return [code for code in reasons if code not in ("clock_unsynced", "undervoltage", "throttled")]
 
-    def until(self, condition: Callable[[], object], seconds: float = 20) -> None:
+    def until(self, condition: Callable[[], object], seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, self.log()
@@ -128,6 +128,19 @@ class Daemon:
         """Whether the results are one for each distinct content and nothing else."""
         asked = {hashlib.sha256(content).hexdigest() for content in contents}
         return Counter(result["source"]["sha256"] for result in results) == Counter(asked)
+
+    def lost_nothing(self, contents: Iterable[bytes]) -> bool:
+        """Whether, now that it has ended, each content has one final state and one result, which is what was told.
+
+        And that all lie in the inbox as they were put there, and none of them is named in the log.
+        """
+        contents, stored = list(contents), self.stored()
+        names = [path.name for path in self.inbox.iterdir()]
+        assert not [name for name in names if name in self.log()]
+        assert {(self.inbox / name).read_bytes() for name in names} == set(contents)
+        assert all(result in stored for result in self.printed())
+        assert Counter(self.states().values()) == Counter(result["status"] for result in stored)
+        return self.answers(stored, contents)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,7 @@ def faked(daemon: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]
     monkeypatch.setenv("FAKETIME_TIMESTAMP_FILE", str(moved))
     monkeypatch.setenv("FAKETIME_DONT_FAKE_MONOTONIC", "1")
     monkeypatch.setenv("FAKETIME_NO_CACHE", "1")
+    monkeypatch.setenv("NO_FAKE_STAT", "1")  # a jump dates no file anew
     monkeypatch.setattr(daemon, "library", library, raising=False)
 
     def move(by: str) -> None:
@@ -71,3 +73,19 @@ def test_a_clock_that_jumps_back_and_forward_costs_no_scan_and_is_said(
     assert [result["notes"] for result in results] == [[], [UNSYNCED], [UNSYNCED]]
     assert results[1]["time"] < results[0]["time"] < results[2]["time"]
     assert list(daemon.states().values()) == ["classified"] * 3
+
+
+@pytest.mark.parametrize("by", ["-1d", "+365d"])
+def test_a_clock_that_jumps_makes_no_file_come_to_rest_sooner_or_later(
+    daemon: Any, distinct: Distinct, faked: Callable[[str], None], by: str
+) -> None:
+    contents = distinct(1)
+    daemon.start(under=("env", f"LD_PRELOAD={daemon.library}"), stable=4)
+    began = time.monotonic()
+    daemon.put(contents)
+    time.sleep(1)  # it has seen the file
+    faked(by)
+    daemon.until(daemon.printed)
+    assert time.monotonic() - began >= 4
+    assert daemon.end(signal.SIGTERM) == 0
+    assert daemon.lost_nothing(contents)

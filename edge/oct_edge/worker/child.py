@@ -21,7 +21,7 @@ from types import TracebackType
 
 from oct_edge.classifier import Classifier, Prepared
 from oct_edge.clock import UNSYNCED, Clock
-from oct_edge.errors import OctEdgeError
+from oct_edge.errors import NotEnoughMemory, OctEdgeError
 from oct_edge.preprocess import expand
 from oct_edge.result import Result
 from oct_edge.worker.channel import Channel, Frame
@@ -59,6 +59,8 @@ def _serve(channel: Channel, model: str, runtime: str, threads: int | None) -> N
             while len(ahead) < _AHEAD and (frame := _next(channel, wait=not ahead)):
                 ahead.append(decoder.submit(classifier.prepare, frame.data, frame.header["name"]))
             prepared = ahead.popleft().result()
+            if isinstance(prepared, Result) and prepared.reasons[0].code == NotEnoughMemory.code:
+                raise MemoryError  # no answer to the scan: a fresh process may have what this one has not
             result = prepared if isinstance(prepared, Result) else classifier.answer(prepared)
             if clock.doubt():
                 result = replace(result, notes=(*result.notes, UNSYNCED))
