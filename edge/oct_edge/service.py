@@ -80,8 +80,8 @@ def serve(config: Config, *, once: bool = False, read: Callable[[], Config] | No
         )
         service = _Service(live, worker, watcher, signals, progress)
         if once:
-            with service.opened() as (intake, upkeep):
-                watch_once(watcher, intake, signals, progress.report, config.source.interval)
+            with service.opened() as (intake, upkeep, stop):
+                watch_once(watcher, intake, stop, progress.report, config.source.interval)
                 upkeep.step()
         else:
             service.watch()
@@ -108,28 +108,28 @@ class _Service:
         while not self.signals.is_set():
             before = self.progress.answers.total()
             try:
-                with self.opened() as (intake, upkeep):
+                with self.opened() as (intake, upkeep, stop):
                     self.progress.healed(error.code for error in _HEALING)
-                    self._look_around(intake, upkeep)
+                    self._look_around(intake, upkeep, stop)
             except _HEALING as error:
                 self.progress.troubled(error)
                 pause = _PAUSE if self.progress.answers.total() > before else min(_LONGEST_PAUSE, 2 * pause)
                 self.signals.wait(pause)
 
     @contextmanager
-    def opened(self) -> Iterator[tuple[Intake, Upkeep]]:
-        """Ledger and results as they are on the disk; what the time before left undone is done."""
+    def opened(self) -> Iterator[tuple[Intake, Upkeep, Stop]]:
+        """Ledger and results as they are on the disk, and what to sleep on; what was left undone before is done."""
         output, state = self.live.config.output.folder, self.live.config.state_folder
         lines = [path.parent for path in (self.live.config.output.jsonl, self.live.config.output.csv) if path]
         if self.progress.is_started:
             _require_room([output, state, *lines])
-        with closing(Ledger(state)) as ledger, closing(self._exports()) as exports:
+        with closing(Ledger(state)) as ledger, closing(self._exports()) as exports, self._woken() as stop:
             intake = Intake(ledger, self.worker, exports)
             intake.catch_up()
             identity = self.worker.identity
             log.info("watching %s with %s on %s", self.watcher.inbox, identity.name, identity.runtime)
             self.progress.started()
-            yield intake, Upkeep(ledger, exports, self._limits)
+            yield intake, Upkeep(ledger, exports, self._limits), stop
 
     def _exports(self) -> Exports:
         config = self.live.config
@@ -148,20 +148,19 @@ class _Service:
         retention = self.live.config.retention
         return Limits(None if synchronised() is False else retention.days, retention.results)
 
-    def _look_around(self, intake: Intake, upkeep: Upkeep) -> None:
-        with self._woken() as stop:
-            while not stop.is_set():
-                try:
-                    for result in self.watcher.take(intake, stop):
-                        self.progress.report(result)
-                    self.progress.healed([InboxUnavailable.code])
-                    upkeep.step()
-                except InboxUnavailable as error:
-                    self.progress.troubled(error)
-                stop.wait(self.live.config.source.interval)
+    def _look_around(self, intake: Intake, upkeep: Upkeep, stop: Stop) -> None:
+        while not stop.is_set():
+            try:
+                for result in self.watcher.take(intake, stop):
+                    self.progress.report(result)
+                self.progress.healed([InboxUnavailable.code])
+                upkeep.step()
+            except InboxUnavailable as error:
+                self.progress.troubled(error)
+            stop.wait(self.live.config.source.interval)
 
     def _woken(self) -> AbstractContextManager[Stop]:
-        """What it sleeps on between two looks."""
+        """The signals, and file events unless it is told to poll."""
         if self.live.config.source.events == "poll":
             return nullcontext(self.signals)
         inbox, tracker = self.watcher.inbox, self.watcher.tracker

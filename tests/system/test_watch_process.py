@@ -159,7 +159,7 @@ def test_a_result_is_printed_only_when_commit_file_and_folder_are_on_the_disk(da
         start := trace.index(" fsync("),
         trace.index(" rename(", start),
         trace.index(f"<{daemon.output}>) = 0"),
-        trace.index('"{\\"schema\\"', trace.index(" write(1<")),
+        trace.index('"{\\"schema\\"', trace.index(f" write(1<{daemon.folder}/stdout>")),
     )
     commits = [found.start() for found in re.finditer(r" fdatasync\(\d+<\S+-wal>\) = 0", trace)]
     assert len([commit for commit in commits if commit < sync_file]) == 5  # empty, made, model, pending, classified
