@@ -149,7 +149,7 @@ def _grow(path: Path) -> None:
 @pytest.mark.parametrize(
     ("happens", "remark"),
     [
-        (_vanish, "not in the inbox any more"),
+        (_vanish, "nothing under its name any more"),
         (_change, "another content"),
         (_become_a_pipe, "cannot be read again"),
         (_grow, "larger than 64 MiB"),
@@ -264,4 +264,7 @@ def test_the_mode_may_change_while_it_goes_on(place: Place) -> None:
     exports.write([place.put("a.jpeg", b"a")])
     modes.append("copy")
     exports.write([place.put("b.jpeg", b"b")])
+    modes.append("note")
+    exports.write([place.put("b.jpeg", b"b"), place.put("c.jpeg", b"c")])
     assert [path.read_bytes() for path in place.kept()] == [b"b"]
+    assert [note["kept"] for note in place.notes()] == [None, "copy", None]

@@ -25,7 +25,7 @@ Mode = Literal["note", "copy", "link"]
 _LEFT = "The scan was left where it is."
 _NO_LINK = "No hard link could be made ({why}), so this is a copy."
 _NOT_KEPT = "The scan could not be kept: {why}."
-_GONE = _NOT_KEPT.format(why="it is not in the inbox any more")
+_GONE = _NOT_KEPT.format(why="the inbox has nothing under its name any more")
 _CHANGED = _NOT_KEPT.format(why="what has its name in the inbox is another content")
 _TOO_LARGE = _NOT_KEPT.format(why=f"it is larger than {MAX_BYTES >> 20} MiB")
 _UNREADABLE = _NOT_KEPT.format(why="it cannot be read again")
@@ -78,12 +78,12 @@ class Quarantine:
         return self.folder / f"{stem}.reason.json", self.folder / f"{stem}{suffix if suffix in SUFFIXES else '.scan'}"
 
     def _keep(self, result: Result, target: Path, sources: Sources) -> Kept:
-        if self._mode() == "note":
-            return Kept(None, None, _LEFT)
         digest, remark = str(result.source.sha256), _GONE
-        with suppress(ScanError, OSError):  # from before a crash
+        with suppress(ScanError, OSError):  # from before a crash, or before another answer
             if digest_of(target) == digest:
                 return Kept("link" if target.stat().st_nlink > 1 else "copy", target.name, "")
+        if self._mode() == "note":
+            return Kept(None, None, _LEFT)
         for path in sources.of(result.source.name):
             try:
                 return self._taken(path, target, digest)
