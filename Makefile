@@ -9,7 +9,7 @@ PIP = -m pip install --quiet --disable-pip-version-check
 help:
 	@echo 'make classify  set up without TensorFlow and classify the bundled synthetic phantoms'
 	@echo 'make test      set up with everything and run all tests'
-	@echo 'make faults    kill, starve and damage the watching daemon for minutes'
+	@echo 'make faults    kill, starve and damage the watching daemon for minutes (docs/faults.md)'
 	@echo 'make systemd   boot the service in containers and kill, stop and reboot it; needs root, mmdebstrap, systemd-nspawn'
 	@echo 'make lint      ruff and mypy'
 	@echo 'make format    let ruff rewrite what it can'

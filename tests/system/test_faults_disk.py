@@ -6,15 +6,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from ctypes.util import find_library
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-pytest.importorskip("mfusepy", exc_type=ImportError)
 pytestmark = [
     pytest.mark.system,
     pytest.mark.skipif(os.geteuid() != 0 or not os.access("/dev/fuse", os.W_OK), reason="needs root and /dev/fuse"),
+    pytest.mark.skipif(not (find_library("fuse3") or find_library("fuse")), reason="needs libfuse"),
 ]
 
 Distinct = Callable[[int], list[bytes]]
