@@ -206,7 +206,7 @@ class SettingsRefused(ConfigurationError):
     """Something is wrong in the configuration file, a variable or a flag; each mistake is told with its place."""
 
     code = "settings_refused"
-    hint = "docs/operate.md lists the keys; `oct-edge config check` reads them again and starts nothing."
+    hint = "docs/configure.md lists the keys; `oct-edge config check` reads them again and starts nothing."
 
     def __init__(self, *mistakes: str, hint: str | None = None) -> None:
         super().__init__("\n".join(mistakes), hint=hint)

@@ -65,4 +65,4 @@ def row(key: Key) -> str:
 
 @pytest.mark.parametrize("key", KEYS.values(), ids=KEYS)
 def test_the_page_has_a_line_for_each_key(key: Key) -> None:
-    assert row(key) in (ROOT / "docs" / "operate.md").read_text().splitlines()
+    assert row(key) in (ROOT / "docs" / "configure.md").read_text().splitlines()

@@ -27,7 +27,7 @@ RESULT = Result(
     probabilities=dict(zip(LABELS, (0.4, 0.4, 0.0, 0.2), strict=True)),
     referral=Referral("human_review", 0.8, 0.31),
 )
-OPERATE = Path(__file__).parents[2] / "docs" / "operate.md"
+LEDGER_PAGE = Path(__file__).parents[2] / "docs" / "ledger.md"
 
 
 def cells(result: Result) -> dict[str, str]:
@@ -110,6 +110,6 @@ def test_a_line_that_is_made_again_from_the_ledger_is_the_same_line() -> None:
 
 
 def test_the_page_on_operating_describes_every_column_in_their_order() -> None:
-    section = OPERATE.read_text().split("### Columns of the CSV")[1].split("\n## ")[0]
+    section = LEDGER_PAGE.read_text().split("### Columns of the CSV")[1].split("\n## ")[0]
     rows = re.findall(r"^\| (`[^|]+`) +\|", section, re.MULTILINE)
     assert tuple(re.findall(r"`([^`]+)`", " ".join(rows))) == COLUMNS

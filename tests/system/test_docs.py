@@ -78,17 +78,17 @@ def test_every_page_and_help_says_what_it_is_not(run_command: Command) -> None:
         assert "not a medical device" in " ".join(help_of(run_command, name).split())
 
 
-def test_the_operating_page_lists_every_reason_and_every_metric() -> None:
-    page = (ROOT / "docs" / "operate.md").read_text()
+def test_the_monitoring_page_lists_every_reason_and_every_metric() -> None:
+    page = (ROOT / "docs" / "monitor.md").read_text()
     listed = re.findall(r"^\| `(\w+)[`{]", page, re.MULTILINE)
     assert [code for code in listed if code in HINTS] == list(HINTS)
     names = re.findall(r"^# TYPE (\w+)", render(SIGHT), re.MULTILINE)
     assert [name for name in listed if name.startswith(PREFIX)] == names
 
 
-def test_the_operating_page_shows_a_status_as_it_is(tmp_path: Path) -> None:
+def test_the_monitoring_page_shows_a_status_as_it_is(tmp_path: Path) -> None:
     Ledger(tmp_path).close()
-    (shown,) = (block for block in blocks(ROOT / "docs" / "operate.md", "text") if block.startswith("ledger"))
+    (shown,) = (block for block in blocks(ROOT / "docs" / "monitor.md", "text") if block.startswith("ledger"))
     titles = [line[:13].strip() for line in shown.splitlines()]
     told = [line[:13].strip() for line in lines(status(tmp_path))]
     assert [title for title in titles if title not in ("", "degraded")] == told

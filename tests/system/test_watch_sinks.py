@@ -25,7 +25,7 @@ from oct_edge.exports.folders import name_for
 pytestmark = pytest.mark.system
 
 Distinct = Callable[[int], list[bytes]]
-OPERATE = Path(__file__).parents[2] / "docs" / "operate.md"
+LEDGER_PAGE = Path(__file__).parents[2] / "docs" / "ledger.md"
 
 
 class Sinks:
@@ -287,7 +287,7 @@ def test_any_name_is_one_line_everywhere_and_a_plain_name_in_every_folder(sinks:
 def test_logrotate_as_it_is_documented_moves_lines_away_and_none_is_lost(sinks: Sinks, mixed: Distinct) -> None:
     if os.geteuid() or not shutil.which("logrotate"):
         pytest.skip("needs root and logrotate")
-    (documented,) = re.findall(r"```text\n(/var/lib/\S+ .*?)```", OPERATE.read_text(), re.DOTALL)
+    (documented,) = re.findall(r"```text\n(/var/lib/\S+ .*?)```", LEDGER_PAGE.read_text(), re.DOTALL)
     rules = documented.replace("/var/lib/oct-edge/results", str(sinks.lines / "all"))
     (sinks.daemon.folder / "rules").write_text(rules.replace("su oct-edge oct-edge", "su root root"))
     rotate = ["logrotate", "--force", "--state", sinks.daemon.folder / "rotated", sinks.daemon.folder / "rules"]
