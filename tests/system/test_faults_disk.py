@@ -15,7 +15,7 @@ import pytest
 pytestmark = [
     pytest.mark.system,
     pytest.mark.skipif(os.geteuid() != 0 or not os.access("/dev/fuse", os.W_OK), reason="needs root and /dev/fuse"),
-    pytest.mark.skipif(not (find_library("fuse3") or find_library("fuse")), reason="needs libfuse, which bindfs brings"),
+    pytest.mark.skipif(not (find_library("fuse3") or find_library("fuse")), reason="needs libfuse"),
 ]
 
 Distinct = Callable[[int], list[bytes]]
