@@ -36,9 +36,8 @@ def test_descriptors_threads_and_memory_stay_as_they_are(daemon: Any, samples: l
         for scan in daemon.inbox.iterdir():
             scan.unlink()
     assert daemon.end(signal.SIGTERM) == 0
-    print(burdens)
     (descriptors, threads, memory), last = burdens[1], burdens[-1]
     assert last[0] <= descriptors + 2
     assert last[1] <= threads + 1
-    assert last[2] <= memory + 8 * MIB
+    assert last[2] <= memory + 8 * MIB, burdens
     assert Counter(daemon.states().values()) == {"classified": batches * BATCH}
