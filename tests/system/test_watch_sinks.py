@@ -188,7 +188,7 @@ def test_a_result_is_printed_only_when_its_lines_are_on_the_disk(sinks: Sinks, d
     calls = ("-e", "trace=fsync,fdatasync,write")
     assert sinks.daemon.once(*sinks.options, under=sinks.daemon.under_strace(*calls), stable=0) == 0
     trace = (sinks.daemon.folder / "trace").read_text()
-    printed = trace.index('"{\\"schema\\"', trace.index(" write(1<"))
+    printed = trace.index('"{\\"schema\\"', trace.index(f" write(1<{sinks.daemon.folder}/stdout>"))
     commit = trace[:printed].rindex("-wal>) = 0")
     for file in (sinks.jsonl, sinks.csv):
         write = re.search(rf" write\((\d+<{re.escape(str(file))}>), ", trace)
