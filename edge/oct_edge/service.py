@@ -38,6 +38,7 @@ INTERRUPTED = 130
 QUARANTINE = "quarantine"
 _HEALING = (DiskFull, OutputMissing)
 _PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds between two tries to go on
+_LONGEST_SLEEP = 60.0  # seconds: a look is what feeds the watchdog of the unit, which waits for three minutes
 _ROOM = 2**20  # bytes that have to be free before it goes on: less is full again at once
 
 
@@ -157,7 +158,7 @@ class _Service:
                 upkeep.step()
             except InboxUnavailable as error:
                 self.progress.troubled(error)
-            stop.wait(self.live.config.source.interval)
+            stop.wait(min(self.live.config.source.interval, _LONGEST_SLEEP))
 
     def _woken(self) -> AbstractContextManager[Stop]:
         """The signals, and file events unless it is told to poll."""
