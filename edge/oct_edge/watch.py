@@ -39,7 +39,7 @@ GIVE_UP = 3600.0  # seconds that a file may be empty or go on growing
 
 
 class Stop(Protocol):
-    """What ends the watch: a `threading.Event`, or what a signal handler may set (`service.Signals`)."""
+    """What ends the watch: a `threading.Event`, or what a signal handler may set (`signals.Signals`)."""
 
     def is_set(self) -> bool: ...
 

@@ -187,7 +187,7 @@ def test_sigterm_ends_it_after_the_scan_under_way(daemon: Any, distinct: Distinc
 def test_a_signal_at_any_moment_of_going_to_sleep_is_obeyed() -> None:
     program = """if True:
         import os, random, signal
-        from oct_edge.service import Signals
+        from oct_edge.signals import Signals
         for seed in range(3000):
             signals = Signals()
             signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
