@@ -30,7 +30,7 @@ _REMOTE |= {"smbfs", "vboxsf", "virtiofs"}
 
 
 class Sleeper(Stop, Protocol):
-    """A `Stop` that also wakes up when there is something to read from a descriptor (`service.Signals`)."""
+    """A `Stop` that also wakes up when there is something to read from a descriptor (`signals.Signals`)."""
 
     def wait(self, timeout: float, *descriptors: int) -> object: ...
 

@@ -1,4 +1,4 @@
-"""File events as the kernel gives them, on real folders; `Sleeper` sleeps like `service.Signals` and notes how long."""
+"""File events as the kernel gives them, on real folders; `Sleeper` sleeps like `signals.Signals` and notes how long."""
 
 import ctypes
 import os
