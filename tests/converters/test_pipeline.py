@@ -176,7 +176,7 @@ def test_a_disk_that_is_full_gets_neither_model_nor_report(
     done = run_command("oct-convert", *asked, "--runs", runs, "--data", phantoms, "--out", disk)
     assert done.returncode == 69
     error, hint = done.stderr.splitlines()[-2:]
-    assert error.startswith("error [output_unavailable]:")
+    assert error.startswith("error [disk_full]:")
     assert "No space left on device" in error
     assert "Free some space" in hint
     assert not list(disk.iterdir())
