@@ -3,6 +3,7 @@
 Both go by a clock that never jumps; it is a parameter, in seconds.
 """
 
+import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,12 @@ class StabilityTracker:
             self._since[path] = (signature, now)
             return self.delay <= 0
         return self._clock() - since >= self.delay
+
+    def rests_in(self) -> float:
+        """Seconds until the next of the files that changed lately may have come to rest; infinite where none did."""
+        now = self._clock()
+        left = (since + self.delay - now for _, since in self._since.values())
+        return min((seconds for seconds in left if seconds > 0), default=math.inf)
 
     def waited(self, path: Path) -> float:
         """Seconds since the file was first seen, or seen again after it was answered."""

@@ -157,7 +157,7 @@ class _Service:
                 upkeep.step()
             except InboxUnavailable as error:
                 self.progress.troubled(error)
-            stop.wait(min(self.live.config.source.interval, _LONGEST_SLEEP))
+            stop.wait(min(self.live.config.source.interval, self.watcher.tracker.rests_in(), _LONGEST_SLEEP))
 
     def _woken(self) -> AbstractContextManager[Stop]:
         """The signals, and file events unless it is told to poll."""

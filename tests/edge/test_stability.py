@@ -1,5 +1,6 @@
 """When a file counts as at rest."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,19 @@ def test_size_mtime_and_inode_each_start_the_wait_anew(changed: Signature) -> No
 
 def test_without_a_delay_a_file_is_stable_at_first_sight() -> None:
     assert StabilityTracker(0, Clock()).is_stable(Path("x"), Signature(1, 1, 1))
+
+
+def test_the_next_look_is_due_when_a_file_may_have_come_to_rest() -> None:
+    clock = Clock()
+    tracker = StabilityTracker(DELAY, clock)
+    assert tracker.rests_in() == math.inf
+    tracker.is_stable(Path("x"), Signature(1, 1, 1))
+    clock.wait(DELAY / 2)
+    tracker.is_stable(Path("y"), Signature(1, 1, 1))
+    assert tracker.rests_in() == pytest.approx(DELAY / 2)
+    clock.wait(DELAY)
+    assert tracker.is_stable(Path("x"), Signature(1, 1, 1))
+    assert tracker.rests_in() == math.inf
 
 
 def test_a_forgotten_file_has_to_wait_again() -> None:

@@ -32,7 +32,7 @@ log = logging.getLogger("oct_edge.worker")
 
 TRIES = 2  # that a scan has
 _STARTS = 5  # in a row without a word, before the device is given up
-_AHEAD = 4  # scans that are out at a time: the child has work while results are being made durable
+_AHEAD, _AHEAD_BYTES = 12, 4 * 2**20  # that are out at a time: the child has work while results are made durable
 _TICK = 0.25  # seconds
 _START_TIMEOUT = 300.0  # seconds; an emulated board takes two for one answer
 PROGRAM = (sys.executable, "-P", "-m", "oct_edge.worker.child")
@@ -110,7 +110,7 @@ class Worker:
             if job is not None:
                 out.append(job)
                 self._send(job)
-            while len(out) >= (1 if job is None else _AHEAD):
+            while len(out) >= (1 if job is None or _bytes(out) >= _AHEAD_BYTES else _AHEAD):
                 yield from self._answer(out)
             if job is None:
                 yield None
@@ -223,6 +223,10 @@ class Worker:
             os.close(requests)
             os.close(replies)
         self._channel = Channel(reader, writer)
+
+
+def _bytes(jobs: Iterable[Job]) -> int:
+    return sum(len(job.data) for job in jobs)
 
 
 def _content(frame: Frame) -> Mapping[str, Any]:
