@@ -156,7 +156,7 @@ def test_a_read_that_fails_is_tried_again_ever_more_rarely_until_it_succeeds(
     assert [result["source"]["name"] for result in daemon.printed()] == ["1.jpeg", "2.jpeg", "0.jpeg"]
     assert daemon.lost_nothing(contents)
     assert daemon.log().count("(unreadable)") == 1
-    reads = re.findall(r"^\d+ ([\d.]+) read\(", (daemon.folder / "trace").read_text(), re.MULTILINE)
+    reads = re.findall(r"^\d+ +([\d.]+) read\(", (daemon.folder / "trace").read_text(), re.MULTILINE)
     pauses = [later - earlier for earlier, later in pairwise(map(float, reads[:3]))]
     assert pauses[0] > 0.9
     assert pauses[1] > 1.9
