@@ -104,7 +104,7 @@ def test_a_daemon_keeps_the_limits_and_grades_nothing_again(daemon: Any, distinc
     daemon.until(lambda: len(daemon.printed()) == 8)
     assert daemon.end(signal.SIGTERM) == 0
     daemon.start(under=limited, stable=0)
-    daemon.until(lambda: len(daemon.stored()) == KEPT)
+    daemon.until(lambda: len(list(daemon.output.glob("[!.]*.json"))) == KEPT)
     daemon.put(contents)
     daemon.until(lambda: len(daemon.printed()) == 4)
     assert daemon.end(signal.SIGTERM) == 0
