@@ -34,13 +34,14 @@ class Tiny:
     """In place of the compact network: what has a state of its own is in it, batch norm and two dropouts."""
 
     name: str = "compact"
-    filters: int = 8
-    pooling: int = 56
+    enlarged: int = 1
 
     def build(self, *, scaling: str = "unit", shrink: int = 1) -> keras.Model:
         inputs, x = pixels(scaling, shrink)
-        x = keras.layers.AveragePooling2D(self.pooling)(x)
-        x = keras.layers.Conv2D(self.filters, 3, padding="same", activation="relu")(x)
+        if self.enlarged > 1:
+            x = keras.layers.UpSampling2D(self.enlarged)(x)
+        x = keras.layers.AveragePooling2D(56 * self.enlarged)(x)
+        x = keras.layers.Conv2D(8, 3, padding="same", activation="relu")(x)
         x = keras.layers.Dropout(0.3)(keras.layers.BatchNormalization()(x))
         x = keras.layers.Dropout(0.3)(keras.layers.Flatten()(keras.layers.AveragePooling2D(x.shape[1] // 2)(x)))
         return keras.Model(inputs, answer(keras.layers.Dense(8, name="embedding")(x)), name="compact")
