@@ -9,7 +9,7 @@ from pathlib import Path
 from oct_edge.reading import SUFFIXES
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Signature:
     """What changes when a file changes; `link` is a symbolic link that is not followed."""
 
@@ -19,8 +19,8 @@ class Signature:
     link: bool = False
 
 
-def candidates(inbox: Path, *, follow: bool = False) -> Iterator[tuple[Path, Signature]]:
-    """Regular files with a scan's suffix, and links; no hidden or temporary names, folders, pipes or devices.
+def candidates(inbox: Path, *, follow: bool = False) -> Iterator[tuple[str, Signature]]:
+    """Names of regular files with a scan's suffix, and of links; nothing hidden or temporary, no folder or device.
 
     With `follow` a link stands for what it points to, wherever that is.
 
@@ -40,7 +40,7 @@ def candidates(inbox: Path, *, follow: bool = False) -> Iterator[tuple[Path, Sig
             except OSError:
                 continue  # gone, or not to be had in this pass; the others are
             if stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode):
-                yield Path(entry.path), _signature(status)
+                yield entry.name, _signature(status)
 
 
 def is_still(path: Path, signature: Signature, *, follow: bool = False) -> bool:

@@ -1,12 +1,12 @@
 """How long a file is waited for: until it has come to rest, between two tries to read it, and to read it once more.
 
-Both go by a clock that never jumps; it is a parameter, in seconds.
+Files are known by their name in the inbox: years of them are remembered. The clock is one that never jumps; it is a
+parameter, in seconds.
 """
 
 import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from pathlib import Path
 from time import monotonic
 
 from oct_edge.inbox import Signature
@@ -22,16 +22,16 @@ class StabilityTracker:
     def __init__(self, delay: float, clock: Clock = monotonic) -> None:
         self.delay = delay
         self._clock = clock
-        self._since: dict[Path, tuple[Signature, float]] = {}
-        self._first: dict[Path, float] = {}
+        self._since: dict[str, tuple[Signature, float]] = {}
+        self._first: dict[str, float] = {}
 
-    def is_stable(self, path: Path, signature: Signature) -> bool:
-        """Whether `path` has had this signature for the whole delay."""
-        known, since = self._since.get(path, (None, 0.0))
+    def is_stable(self, name: str, signature: Signature) -> bool:
+        """Whether `name` has had this signature for the whole delay."""
+        known, since = self._since.get(name, (None, 0.0))
         if known != signature:
             now = self._clock()
-            self._first.setdefault(path, now)
-            self._since[path] = (signature, now)
+            self._first.setdefault(name, now)
+            self._since[name] = (signature, now)
             return self.delay <= 0
         return self._clock() - since >= self.delay
 
@@ -41,21 +41,21 @@ class StabilityTracker:
         left = (since + self.delay - now for _, since in self._since.values())
         return min((seconds for seconds in left if seconds > 0), default=math.inf)
 
-    def waited(self, path: Path) -> float:
+    def waited(self, name: str) -> float:
         """Seconds since the file was first seen, or seen again after it was answered."""
-        return self._clock() - self._first.get(path, self._clock())
+        return self._clock() - self._first.get(name, self._clock())
 
-    def answered(self, path: Path) -> None:
+    def answered(self, name: str) -> None:
         """Whatever comes under this name now is waited for anew."""
-        self._first.pop(path, None)
-        self._since.pop(path, None)
+        self._first.pop(name, None)
+        self._since.pop(name, None)
 
-    def keep_only(self, paths: Collection[Path]) -> None:
-        self._since = {path: entry for path, entry in self._since.items() if path in paths}
-        self._first = {path: first for path, first in self._first.items() if path in paths}
+    def keep_only(self, names: Collection[str]) -> None:
+        self._since = {name: entry for name, entry in self._since.items() if name in names}
+        self._first = {name: first for name, first in self._first.items() if name in names}
 
 
-@dataclass
+@dataclass(slots=True)
 class _Failure:
     signature: Signature
     code: str
@@ -68,30 +68,30 @@ class Attempts:
 
     def __init__(self, clock: Clock = monotonic) -> None:
         self._clock = clock
-        self._failures: dict[Path, _Failure] = {}
+        self._failures: dict[str, _Failure] = {}
 
-    def is_due(self, path: Path, signature: Signature) -> bool:
+    def is_due(self, name: str, signature: Signature) -> bool:
         """Whether it may be tried now: it never failed as it is, or its pause is over."""
-        failure = self._failures.get(path)
+        failure = self._failures.get(name)
         return failure is None or failure.signature != signature or self._clock() >= failure.next_try
 
-    def failed(self, path: Path, signature: Signature, code: str) -> bool:
+    def failed(self, name: str, signature: Signature, code: str) -> bool:
         """Note that it failed; whether that is news."""
-        before = self._failures.get(path)
+        before = self._failures.get(name)
         again = before is not None and (before.signature, before.code) == (signature, code)
         pause = min(_LONGEST, 2 * before.pause) if before is not None and again else _FIRST
-        self._failures[path] = _Failure(signature, code, pause, self._clock() + pause)
+        self._failures[name] = _Failure(signature, code, pause, self._clock() + pause)
         return not again
 
-    def failed_as_it_is(self, path: Path, signature: Signature) -> bool:
-        failure = self._failures.get(path)
+    def failed_as_it_is(self, name: str, signature: Signature) -> bool:
+        failure = self._failures.get(name)
         return failure is not None and failure.signature == signature
 
-    def answered(self, path: Path) -> None:
-        self._failures.pop(path, None)
+    def answered(self, name: str) -> None:
+        self._failures.pop(name, None)
 
-    def keep_only(self, paths: Collection[Path]) -> None:
-        self._failures = {path: failure for path, failure in self._failures.items() if path in paths}
+    def keep_only(self, names: Collection[str]) -> None:
+        self._failures = {name: failure for name, failure in self._failures.items() if name in names}
 
     def codes(self) -> list[str]:
         """Why files are waiting, one code a file."""
@@ -107,17 +107,17 @@ class SecondReadings:
 
     def __init__(self, clock: Clock = monotonic) -> None:
         self._clock = clock
-        self._planned: dict[Path, tuple[Signature, float]] = {}
+        self._planned: dict[str, tuple[Signature, float]] = {}
 
-    def due(self) -> list[tuple[Path, Signature]]:
+    def due(self) -> list[tuple[str, Signature]]:
         now = self._clock()
-        return [(path, signature) for path, (signature, when) in self._planned.items() if now >= when]
+        return [(name, signature) for name, (signature, when) in self._planned.items() if now >= when]
 
-    def answered(self, path: Path, signature: Signature, delay: float) -> None:
+    def answered(self, name: str, signature: Signature, delay: float) -> None:
         """What was read after `delay` has an answer: read it again, unless that was done now or need not be."""
-        planned, _ = self._planned.pop(path, (None, 0.0))
+        planned, _ = self._planned.pop(name, (None, 0.0))
         if planned != signature and delay < _COARSEST:
-            self._planned[path] = (signature, self._clock() + _COARSEST)
+            self._planned[name] = (signature, self._clock() + _COARSEST)
 
-    def keep_only(self, paths: Collection[Path]) -> None:
-        self._planned = {path: entry for path, entry in self._planned.items() if path in paths}
+    def keep_only(self, names: Collection[str]) -> None:
+        self._planned = {name: entry for name, entry in self._planned.items() if name in names}

@@ -71,9 +71,9 @@ class Watcher:
         self._again = SecondReadings(clock)
         self.waiting = 0  # scans without an answer when the folder was last looked at
         self._listed = False
-        self._done: dict[Path, Signature] = {}
+        self._done: dict[str, Signature] = {}
 
-    def pending(self) -> dict[Path, Signature]:
+    def pending(self) -> dict[str, Signature]:
         """Scans in the folder that have no answer yet, stable or not, by name.
 
         Raises:
@@ -92,12 +92,12 @@ class Watcher:
         self.tracker.keep_only(found.keys())
         self.attempts.keep_only(found.keys())
         self._again.keep_only(found.keys())
-        self._done = {path: signature for path, signature in self._done.items() if path in found}
-        return {path: found[path] for path in sorted(found) if self._done.get(path) != found[path]}
+        self._done = {name: signature for name, signature in self._done.items() if name in found}
+        return {name: found[name] for name in sorted(found) if self._done.get(name) != found[name]}
 
-    def unreadable(self) -> set[Path]:
+    def unreadable(self) -> set[str]:
         """Pending scans that came to rest without being readable; they are tried again."""
-        return {path for path, signature in self.pending().items() if self.attempts.failed_as_it_is(path, signature)}
+        return {name for name, signature in self.pending().items() if self.attempts.failed_as_it_is(name, signature)}
 
     def take(self, intake: Intake, stop: Stop) -> Iterator[Result]:
         """One pass: the results, durable by then, of what came to rest and had none.
@@ -110,77 +110,79 @@ class Watcher:
         ready = [item for item in pending.items() if self._is_ready(*item)]
         ready += [item for item in self._again.due() if self.attempts.is_due(*item)]
         self._progress()
-        read: list[tuple[Path, Signature, str]] = []
+        read: list[tuple[str, Signature, str]] = []
         for result in intake.answer(self._jobs(ready, stop, read), lambda: not stop.is_set()):
             self.waiting = max(0, self.waiting - 1)
             yield result
-        for path, signature, digest in read:
+        for name, signature, digest in read:
             if intake.is_answered(digest):
-                self._done[path] = signature
-                self.tracker.answered(path)
-                self.attempts.answered(path)
-                self._again.answered(path, signature, self.tracker.delay)
+                self._done[name] = signature
+                self.tracker.answered(name)
+                self.attempts.answered(name)
+                self._again.answered(name, signature, self.tracker.delay)
         if all(self._is_settled(*item) for item in pending.items()):
             intake.regrading.looked()
 
-    def _is_settled(self, path: Path, signature: Signature) -> bool:
+    def _is_settled(self, name: str, signature: Signature) -> bool:
         """Whether it was answered, or came to rest and cannot be read."""
-        return self._done.get(path) == signature or self.attempts.failed_as_it_is(path, signature)
+        return self._done.get(name) == signature or self.attempts.failed_as_it_is(name, signature)
 
     def _read_again(self, names: set[str]) -> None:
         """Files of these names are pending once more."""
         if names:
-            self._done = {p: known for p, known in self._done.items() if readable(self._naming(p.name)) not in names}
+            self._done = {
+                name: known for name, known in self._done.items() if readable(self._naming(name)) not in names
+            }
 
-    def _is_ready(self, path: Path, signature: Signature) -> bool:
-        at_rest = self.tracker.is_stable(path, signature)
-        return (at_rest or self._is_overdue(path)) and self.attempts.is_due(path, signature)
+    def _is_ready(self, name: str, signature: Signature) -> bool:
+        at_rest = self.tracker.is_stable(name, signature)
+        return (at_rest or self._is_overdue(name)) and self.attempts.is_due(name, signature)
 
-    def _is_overdue(self, path: Path) -> bool:
-        return self.tracker.waited(path) >= self.give_up
+    def _is_overdue(self, name: str) -> bool:
+        return self.tracker.waited(name) >= self.give_up
 
     def _jobs(
-        self, files: Iterable[tuple[Path, Signature]], stop: Stop, read: list[tuple[Path, Signature, str]]
+        self, files: Iterable[tuple[str, Signature]], stop: Stop, read: list[tuple[str, Signature, str]]
     ) -> Iterator[Job]:
         """What could be read and did not change meanwhile; noted in `read`."""
-        for path, signature in files:
+        for name, signature in files:
             if stop.is_set():
                 return
             try:
-                job = self._read(path, signature)
+                job = self._read(name, signature)
             except ScanNotFound:
                 continue
             except ScanError as error:
-                if self.attempts.failed(path, signature, error.code):
+                if self.attempts.failed(name, signature, error.code):
                     said = "a file cannot be read and stays pending (%s): %s"
                     log.warning(said, error.code, error.hint, extra={"kind": error.code})
                 continue
             self._progress()
-            if job.refusal or is_still(path, signature, follow=self._follow):
-                read.append((path, signature, job.sha256))
+            if job.refusal or is_still(self.inbox / name, signature, follow=self._follow):
+                read.append((name, signature, job.sha256))
                 yield job
 
-    def _read(self, path: Path, signature: Signature) -> Job:
+    def _read(self, name: str, signature: Signature) -> Job:
         """What the file holds, or what speaks against grading it ever.
 
         Raises:
             ScanError: it cannot be taken now, and may be later.
         """
-        name = self._naming(path.name)
+        path, called = self.inbox / name, self._naming(name)
         if signature.link:
-            raise ScanIsLink(f"{name}: a symbolic link.")
+            raise ScanIsLink(f"{called}: a symbolic link.")
         try:
             data = read_bytes(path)
         except ScanTooLarge:
-            return Job(b"", digest_of(path), name, ScanTooLarge(f"{name}: larger than any B-scan."))
+            return Job(b"", digest_of(path), called, ScanTooLarge(f"{called}: larger than any B-scan."))
         if not data:
-            empty = ScanEmpty(f"{name}: the file is empty.")
-            if self._is_overdue(path):
-                return job_of(data, name, empty)
+            empty = ScanEmpty(f"{called}: the file is empty.")
+            if self._is_overdue(name):
+                return job_of(data, called, empty)
             raise empty
-        if self._is_overdue(path) and not self.tracker.is_stable(path, signature):
-            return job_of(data, name, ScanNotAtRest(f"{name}: still changing after {self.give_up:.0f} s."))
-        return job_of(data, name)
+        if self._is_overdue(name) and not self.tracker.is_stable(name, signature):
+            return job_of(data, called, ScanNotAtRest(f"{called}: still changing after {self.give_up:.0f} s."))
+        return job_of(data, called)
 
 
 def watch_once(watcher: Watcher, intake: Intake, stop: Stop, report: Callable[[Result], None], interval: float) -> None:
