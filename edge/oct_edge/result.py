@@ -6,6 +6,7 @@
 import json
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -84,6 +85,10 @@ class Result:
 
     def to_json(self) -> str:
         """One line of ASCII, which every locale and line reader leaves whole, in the order of the contract."""
+        return self._line
+
+    @cached_property
+    def _line(self) -> str:  # the ledger, a file, the files of lines and the terminal all get it
         content = asdict(self, dict_factory=_all_readable)
         return json.dumps({key: content[key] for key in _ORDER}, allow_nan=False)
 

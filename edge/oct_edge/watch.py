@@ -12,6 +12,7 @@ rejected when it was waited for long enough.
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 from typing import Protocol
@@ -36,6 +37,7 @@ from oct_edge.worker.supervisor import Job
 log = logging.getLogger("oct_edge.watch")
 
 GIVE_UP = 3600.0  # seconds that a file may be empty or go on growing
+_LOOKING = 0.05  # of the time of a pass, at most, goes into looking what else has come
 
 
 class Stop(Protocol):
@@ -66,11 +68,13 @@ class Watcher:
     ) -> None:
         self.inbox, self.give_up = inbox, give_up
         self._follow, self._naming, self._progress = follow, naming, progress
+        self._clock = clock
         self.tracker = StabilityTracker(delay, clock)
         self.attempts = Attempts(clock)
         self._again = SecondReadings(clock)
         self.waiting = 0  # scans without an answer when the folder was last looked at
         self._listed = False
+        self._next_look = 0.0
         self._done: dict[str, Signature] = {}
 
     def pending(self) -> dict[str, Signature]:
@@ -110,6 +114,7 @@ class Watcher:
         ready = [item for item in pending.items() if self._is_ready(*item)]
         ready += [item for item in self._again.due() if self.attempts.is_due(*item)]
         self._progress()
+        self._next_look = self._clock() + self.tracker.delay
         read: list[tuple[str, Signature, str]] = []
         for result in intake.answer(self._jobs(ready, stop, read), lambda: not stop.is_set()):
             self.waiting = max(0, self.waiting - 1)
@@ -148,6 +153,8 @@ class Watcher:
         for name, signature in files:
             if stop.is_set():
                 return
+            if self._clock() >= self._next_look:
+                self._look_for_more()
             try:
                 job = self._read(name, signature)
             except ScanNotFound:
@@ -161,6 +168,15 @@ class Watcher:
             if job.refusal or is_still(self.inbox / name, signature, follow=self._follow):
                 read.append((name, signature, job.sha256))
                 yield job
+
+    def _look_for_more(self) -> None:
+        """Let what has come during a long pass begin to rest: the next pass then need not wait for it."""
+        begun = self._clock()
+        with suppress(InboxUnavailable):  # the next pass says so
+            for item in self.pending().items():
+                self.tracker.is_stable(*item)
+        now = self._clock()
+        self._next_look = now + max(self.tracker.delay, (now - begun) / _LOOKING)
 
     def _read(self, name: str, signature: Signature) -> Job:
         """What the file holds, or what speaks against grading it ever.

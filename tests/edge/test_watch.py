@@ -110,6 +110,24 @@ def test_a_half_written_file_at_start_is_waited_for(place: Place) -> None:
     assert place.graded == [("x.jpeg", b"half and half")]
 
 
+def test_what_comes_during_a_long_pass_has_come_to_rest_when_it_ends(place: Place) -> None:
+    for i in range(64):
+        place.put(f"{i:02}.jpeg", b"%d" % i)
+    place.look()
+
+    def meanwhile() -> None:
+        place.clock.wait(DELAY / 8)
+        if len(place.graded) == 1:
+            place.put("late.jpeg")
+        if len(place.graded) == 63:
+            place.put("later.jpeg", b"another")
+
+    place.meanwhile = meanwhile
+    assert len(place.look(DELAY)) == 64
+    assert place.look() == ["late.jpeg"]
+    assert place.look(DELAY) == ["later.jpeg"]
+
+
 def test_a_slow_writer_is_answered_once_and_after_the_last_byte(place: Place) -> None:
     with (place.inbox / "x.jpeg").open("wb", buffering=0) as file:
         for _ in range(9):

@@ -1,9 +1,9 @@
 """The program that decodes and grades: `python -m oct_edge.worker.child MODEL RUNTIME THREADS PARENT READER WRITER`.
 
-The next scan is decoded in a thread while the interpreter, which needs no Python meanwhile, works on the one before. It
-says that it is ready only when the model has given its golden answers, and how long one of them takes. Then it
-answers one scan after the other until its parent closes the pipe. It never outlives the parent, leaves signals for the
-end to it, and is the one to be killed where memory runs out.
+The next scan is decoded in one thread and the answer before is written in another while the interpreter, which needs no
+Python meanwhile, is busy in a third. It says that it is ready only when the model has given its golden answers, and how
+long one of them takes. Then it answers one scan after the other until its parent closes the pipe. It never outlives the
+parent, leaves signals for the end to it, and is the one to be killed where memory runs out.
 """
 
 import ctypes
@@ -29,7 +29,7 @@ from oct_edge.worker.channel import Channel, Frame
 _PR_SET_PDEATHSIG = 1
 _EXPENDABLE = "500"  # of 1000, for the kernel's choice of whom to kill
 _TIMED = 3
-_AHEAD = 2  # scans that are decoded or being decoded while the interpreter works on the one before
+_AHEAD = 3  # scans in the process: one is decoded, one is in the interpreter, one waits between them
 
 
 def main(model: str, runtime: str, threads: str, parent: str, reader: str, writer: str) -> int:
@@ -49,22 +49,30 @@ def main(model: str, runtime: str, threads: str, parent: str, reader: str, write
 
 def _serve(channel: Channel, model: str, runtime: str, threads: int | None) -> None:
     classifier = Classifier.open(model, runtime, threads)
-    classifier.self_test()
     clock = Clock()
-    channel.send({"ready": asdict(classifier.identity), "seconds": _seconds_an_invoke(classifier)})
-    with ThreadPoolExecutor(1) as decoder:
-        ahead: deque[Future[Prepared | Result]] = deque()
+    with ThreadPoolExecutor(1) as decoder, ThreadPoolExecutor(1) as interpreter:
+        interpreter.submit(classifier.self_test).result()
+        seconds = interpreter.submit(_seconds_an_invoke, classifier).result()
+        channel.send({"ready": asdict(classifier.identity), "seconds": seconds})
+        ahead: deque[Future[Result]] = deque()
         while True:
             channel.flush()
             while len(ahead) < _AHEAD and (frame := _next(channel, wait=not ahead)):
-                ahead.append(decoder.submit(classifier.prepare, frame.data, frame.header["name"]))
-            prepared = ahead.popleft().result()
-            if isinstance(prepared, Result) and prepared.reasons[0].code == NotEnoughMemory.code:
-                raise MemoryError  # no answer to the scan: a fresh process may have what this one has not
-            result = prepared if isinstance(prepared, Result) else classifier.answer(prepared)
+                prepared = decoder.submit(classifier.prepare, frame.data, frame.header["name"])
+                ahead.append(interpreter.submit(_answer, classifier, prepared))
+            result = ahead.popleft().result()
             if clock.doubt():
                 result = replace(result, notes=(*result.notes, UNSYNCED))
             channel.send({"result": result.to_json()})
+
+
+def _answer(classifier: Classifier, decoded: Future[Prepared | Result]) -> Result:
+    prepared = decoded.result()
+    if not isinstance(prepared, Result):
+        return classifier.answer(prepared)
+    if prepared.reasons[0].code == NotEnoughMemory.code:
+        raise MemoryError  # no answer to the scan: a fresh process may have what this one has not
+    return prepared
 
 
 def _next(channel: Channel, wait: bool) -> Frame | None:
