@@ -150,6 +150,7 @@ class _Service:
 
     def _look_around(self, intake: Intake, upkeep: Upkeep, stop: Stop) -> None:
         while not stop.is_set():
+            answers = self.progress.answers.total()
             try:
                 for result in self.watcher.take(intake, stop):
                     self.progress.report(result)
@@ -157,7 +158,8 @@ class _Service:
                 upkeep.step()
             except InboxUnavailable as error:
                 self.progress.troubled(error)
-            stop.wait(min(self.live.config.source.interval, self.watcher.tracker.rests_in(), _LONGEST_SLEEP))
+            if self.progress.answers.total() == answers:  # else more has come, and come to rest, meanwhile
+                stop.wait(min(self.live.config.source.interval, self.watcher.tracker.rests_in(), _LONGEST_SLEEP))
 
     def _woken(self) -> AbstractContextManager[Stop]:
         """The signals, and file events unless it is told to poll."""

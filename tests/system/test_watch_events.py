@@ -73,6 +73,18 @@ def test_without_events_it_looks_when_the_interval_is_over(daemon: Any, distinct
     daemon.until(daemon.printed)
 
 
+def test_what_comes_during_a_pass_is_answered_after_it_and_not_after_another_interval(
+    daemon: Any, distinct: Distinct
+) -> None:
+    *many, last = distinct(65)
+    daemon.put(many)
+    daemon.start(*NEVER, under=POLL)
+    daemon.until(daemon.printed)
+    (daemon.inbox / "last.jpeg").write_bytes(last)
+    daemon.until(lambda: len(daemon.printed()) == 65)
+    assert daemon.end(signal.SIGTERM) == 0
+
+
 def test_a_writer_that_opens_and_closes_five_times_is_answered_once(daemon: Any, samples: list[Path]) -> None:
     content = samples[0].read_bytes()
     step = len(content) // 5 + 1

@@ -32,7 +32,7 @@ log = logging.getLogger("oct_edge.worker")
 
 TRIES = 2  # that a scan has
 _STARTS = 5  # in a row without a word, before the device is given up
-_AHEAD, _AHEAD_BYTES = 12, 4 * 2**20  # that are out at a time: the child has work while results are made durable
+_AHEAD, _AHEAD_BYTES = 32, 4 * 2**20  # that are out at a time: the child has work while results are made durable
 _TICK = 0.25  # seconds
 _START_TIMEOUT = 300.0  # seconds; an emulated board takes two for one answer
 PROGRAM = (sys.executable, "-P", "-m", "oct_edge.worker.child")
