@@ -12,6 +12,7 @@ import numpy as np
 from oct_converters.calibration import CalibrationSet, draw_calibration, require_apart, some_of_each_class
 from oct_converters.card import Evidence, about_model, licences_of, make_card
 from oct_converters.decision import OperatingPoint, choose_operating_point
+from oct_converters.dense import dense_as_convolutions
 from oct_converters.edgetpu.build import twin_of
 from oct_converters.equalize import equalize
 from oct_converters.golden import make_golden
@@ -126,12 +127,14 @@ def _converted(run: Run, calibration: CalibrationSet, options: Options) -> Conve
     float32 = to_float32(run.model)
     equalised = equalize(run.model, run.pictures["train"].grey[list(calibration.chosen)])
     model = norms_as_convolutions(run.model)
+    if not options.edgetpu:
+        model = dense_as_convolutions(model)
     int8 = to_int8(model, calibration, per_tensor_dense=options.edgetpu)
     about = about_model(run, f"{run.network}-int8", options.licence, options.attributions)
     method = {
         "method": "post-training full-integer int8",
         "norms_behind_relu": f"{equalised}, equalised and made depthwise convolutions" if equalised else "none",
-        "dense_weights": "one scale a tensor" if options.edgetpu else "one scale a channel",
+        "dense_weights": "one scale a tensor" if options.edgetpu else "1x1 convolutions, one scale a channel",
         "calibration_seed": options.seed,
         "calibration_asked_for": options.calibration,
     }

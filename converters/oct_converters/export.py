@@ -39,5 +39,5 @@ def _class_activation(model: keras.Model, maps: Any) -> Any:
     kernel, bias = model.get_layer("logits").get_weights()
     convolution = keras.layers.Conv2D(len(bias), 1, name=CAM)
     result = convolution(maps)
-    convolution.set_weights([kernel[None, None], bias])
+    convolution.set_weights([kernel.reshape(1, 1, -1, len(bias)), bias])
     return result

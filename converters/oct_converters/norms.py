@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from oct_converters.clone import rebuilt
 from oct_converters.equalize import find_blocks
 
 
@@ -23,20 +24,12 @@ class _Norm(keras.layers.DepthwiseConv2D):
 
 def norms_as_convolutions(model: keras.Model) -> keras.Model:
     """The same function with every batch norm that stands behind a ReLU as a depthwise convolution; `model` is kept."""
-    norms = {block.norm.name: block.norm for block in find_blocks(model)}
-    if not norms:
-        return model
+    norms = {block.norm.name for block in find_blocks(model)}
 
-    def copy(layer: Any) -> Any:
-        if layer.name in norms:
-            return _Norm(1, name=layer.name)
-        return type(layer).from_config(layer.get_config())
+    def instead(layer: Any) -> tuple[Any, list[np.ndarray]] | None:
+        return (_Norm(1, name=layer.name), _as_kernel(layer)) if layer.name in norms else None
 
-    clone = keras.models.clone_model(model, clone_function=copy)
-    for layer in clone.layers:
-        norm = norms.get(layer.name)
-        layer.set_weights(_as_kernel(norm) if norm else model.get_layer(layer.name).get_weights())
-    return clone
+    return rebuilt(model, instead) if norms else model
 
 
 def _as_kernel(norm: Any) -> list[np.ndarray]:
