@@ -48,8 +48,8 @@ class Evidence:
     point: OperatingPoint
 
 
-def make_card(evidence: Evidence, golden: GoldenSet, distances: dict[str, Any], licences: list[str]) -> dict[str, Any]:
-    """The card as JSON-ready content; `distances` is what is known of the embedding."""
+def make_card(evidence: Evidence, golden: GoldenSet, gate: dict[str, Any], licences: list[str]) -> dict[str, Any]:
+    """The card as JSON-ready content; `gate` is the entry of that name."""
     run, report, calibration = evidence.run, evidence.report, evidence.calibration
     record = run.record
     held_out = {split: evidence.answers.of(split) for split in run.pictures if split != "train"}
@@ -89,7 +89,7 @@ def make_card(evidence: Evidence, golden: GoldenSet, distances: dict[str, Any], 
             },
         },
         "parity": report.summary(),
-        "gate": {"embedding": distances},
+        "gate": gate,
         "golden": golden.card,
         "licences": licences,
         "software": {package: metadata.version(package) for package in _PACKAGES}

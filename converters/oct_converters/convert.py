@@ -24,11 +24,12 @@ from oct_converters.parity.markdown import render
 from oct_converters.parity.report import Report, make_report
 from oct_converters.quantize import to_float32, to_int8
 from oct_converters.run import Run, read_run, require_reproduced
-from oct_converters.statistics import embedding_statistics
+from oct_converters.statistics import gate_statistics
 from oct_edge.bundle import STATISTICS, pack, read_bundle
 from oct_edge.classifier import softmax
 from oct_edge.errors import GateFailed
 from oct_edge.files import make_folder, require_free, write_together
+from oct_edge.gate.known import pack_groups
 from oct_trainer.metrics import fit_temperature
 from oct_trainer.predict import scores_of
 from oct_trainer.predictions import Predictions
@@ -189,8 +190,9 @@ def _refusal(report: Report, out: Path, path: Path) -> GateFailed:
 
 def _packed(int8: bytes, evidence: Evidence, options: Options) -> bytes:
     golden = make_golden(int8, _a_few(evidence.run))
-    familiarity, distances = embedding_statistics(int8, evidence.run.pictures)
+    phantoms = bool(evidence.run.record["data"]["phantoms"])
+    groups, gate = gate_statistics(int8, evidence.run.pictures, phantoms=phantoms)
     licences = licences_of(evidence.run, options.licence, options.attributions)
-    card = make_card(evidence, golden, distances, licences)
-    statistics = {STATISTICS: familiarity.to_npz()} if familiarity else {}
+    card = make_card(evidence, golden, gate, licences)
+    statistics = {STATISTICS: pack_groups(groups)} if groups else {}
     return pack(int8, card, {**golden.images, **statistics})

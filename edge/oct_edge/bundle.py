@@ -21,7 +21,9 @@ import numpy as np
 from PIL import Image
 
 from oct_edge.errors import ModelDamaged, ModelNotFound, ModelUnfit
-from oct_edge.familiarity import Familiarity
+from oct_edge.gate.gate import Gate
+from oct_edge.gate.known import read_groups
+from oct_edge.gate.pixels import PixelLimits
 from oct_edge.labels import LABELS
 from oct_edge.preprocess import PREPROCESSING, SIZE
 from oct_models import DEFAULT, bundled_models
@@ -64,8 +66,7 @@ class Bundle:
     `content` is the whole file, `sha256` its digest. Logits are divided by `temperature`; a scan whose
     p(CNV)+p(DME) reaches `urgent_threshold` is urgent; where no other group reaches `min_confidence` either, the answer
     is left to a person. `golden_tolerance` maps a runtime to the steps its golden logits may differ by, and `edgetpu`
-    to class and probabilities. `familiarity` knows the embeddings of the training scans, where the model carries them.
-    `card` is everything, as parsed.
+    to class and probabilities. `gate` knows what scans the model can be asked about. `card` is everything, as parsed.
     """
 
     name: str
@@ -76,7 +77,7 @@ class Bundle:
     min_confidence: float
     golden: tuple[Golden, ...]
     golden_tolerance: Mapping[str, int | SameClass]
-    familiarity: Familiarity | None
+    gate: Gate
     card: Mapping[str, Any]
 
     def __post_init__(self) -> None:
@@ -141,7 +142,7 @@ def read_bundle(content: bytes, name: str) -> Bundle:
                 float(point["min_confidence"]),
                 golden,
                 {str(kind): _tolerance(entry) for kind, entry in card["golden"]["tolerance"].items()},
-                Familiarity.from_npz(tail.read(STATISTICS)) if STATISTICS in tail.namelist() else None,
+                _gate(tail, card["gate"]),
                 card,
             )
     except zipfile.BadZipFile as error:
@@ -192,6 +193,11 @@ def _tolerance(entry: Any) -> int | SameClass:
     if entry["class"] is not True:
         raise ValueError("a golden tolerance that does not hold to the class")
     return SameClass(float(entry["max_dp"]))
+
+
+def _gate(tail: zipfile.ZipFile, entry: Mapping[str, Any]) -> Gate:
+    limits = entry["groups"]
+    return Gate(PixelLimits(**entry["pixels"]), read_groups(tail.read(STATISTICS), limits) if limits else ())
 
 
 def _golden(tail: zipfile.ZipFile, entry: Mapping[str, Any]) -> Golden:

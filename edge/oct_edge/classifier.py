@@ -3,7 +3,8 @@
 Probabilities come from the 8-bit logits, not from the uint8 softmax output, which saturates at 1/256: logits divided by
 the card's temperature, then softmax. Referral is decided on p(CNV)+p(DME), not on the most likely class:
 0.40/0.40/0/0.20 is urgent. Where no referral group is likely enough, the label stays and the referral is left to a
-person; a suspicion of an urgent case is never hidden that way.
+person; a suspicion of an urgent case is never hidden that way. Before any class is named, the gate has to let the scan
+through: most of what is no B-scan is turned away before the interpreter is asked.
 """
 
 import hashlib
@@ -15,8 +16,9 @@ import numpy as np
 
 from oct_edge.bundle import Bundle, SameClass, open_bundle
 from oct_edge.errors import ScanError, SelfTestFailed
+from oct_edge.gate.gate import Seen, Verdict
 from oct_edge.labels import GRADES, LABELS, URGENT, Group
-from oct_edge.preprocess import expand, to_tensor
+from oct_edge.preprocess import expand, to_grey
 from oct_edge.reading import read_bytes
 from oct_edge.result import ModelIdentity, Reason, Referral, Result, Source, Timing, rejected, ungradable, utc_now
 from oct_edge.runtime import Runtime, open_runtime
@@ -32,9 +34,13 @@ _MODEL_FAULT = Reason(
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """A scan as the network takes it: uint8 `[1, 224, 224, 3]`, and the milliseconds from bytes to there."""
+    """A scan as the network takes it: uint8 `[1, 224, 224, 3]`, and the milliseconds from bytes to there.
+
+    `seen` is what the gate saw of it so far.
+    """
 
     tensor: np.ndarray
+    seen: Seen
     source: Source
     decode_ms: float
 
@@ -74,35 +80,41 @@ class Classifier:
 
     def classify(self, scan: Scan, *, decode_ms: float = 0.0) -> Result:
         """The result for a scan; `decode_ms` is the time already spent on reading it. Raises as `answer`."""
-        return self.answer(_prepared(scan, perf_counter() - decode_ms / 1000))
+        prepared = self._admitted(scan, perf_counter() - decode_ms / 1000)
+        return prepared if isinstance(prepared, Result) else self.answer(prepared)
 
     def prepare(self, data: bytes, name: str) -> Prepared | Result:
-        """What `answer` takes, or the rejection. Another thread may do this while the interpreter is busy."""
+        """What `answer` takes, or why there is no answer. Another thread may do this while the interpreter is busy."""
         start = perf_counter()
         try:
             scan = decode_scan(data, name)
         except ScanError as error:
             return rejected(error, Source(name, hashlib.sha256(data).hexdigest()), self.identity)
-        return _prepared(scan, start)
+        return self._admitted(scan, start)
 
     def answer(self, prepared: Prepared) -> Result:
-        """The result for a scan, `ungradable` where the model's answer is none.
+        """The result for a scan, `ungradable` where the model's answer is none or the gate does not let it through.
 
         Raises:
             InferenceFailed: the interpreter failed, which says something about the device and not about the scan.
         """
         start = perf_counter()
-        logits = self.runtime.logits(prepared.tensor)
+        stored = self.runtime.invoke(prepared.tensor)
+        logits, embedding = (self.runtime.outputs[name].dequantize(stored[name]) for name in ("logits", "embedding"))
         if not np.isfinite(logits).all() or (logits == logits[0]).all():
-            return ungradable(_MODEL_FAULT, prepared.source, self.identity)
+            return self._ungradable(_MODEL_FAULT, prepared.source)
+        verdict = self.bundle.gate.judge(prepared.seen, embedding)
+        if verdict.refusal:
+            return self._ungradable(verdict.refusal, prepared.source)
         probabilities = self._calibrated(logits)
         inference_ms = (perf_counter() - start) * 1000
-        referral, reasons = self._refer(probabilities)
+        referral, reasons = self._refer(probabilities, verdict)
         return Result(
             time=utc_now(),
             source=prepared.source,
             status="classified",
             reasons=reasons,
+            notes=verdict.notes,
             label=LABELS[int(probabilities.argmax())],
             probabilities={name: round(float(p), 4) for name, p in zip(LABELS, probabilities, strict=True)},
             referral=referral,
@@ -139,23 +151,33 @@ class Classifier:
     def _calibrated(self, logits: np.ndarray) -> np.ndarray:
         return softmax(logits / self.bundle.temperature)
 
-    def _refer(self, probabilities: np.ndarray) -> tuple[Referral, tuple[Reason, ...]]:
+    def _refer(self, probabilities: np.ndarray, verdict: Verdict) -> tuple[Referral, tuple[Reason, ...]]:
         threshold = self.bundle.urgent_threshold
         p_urgent = round(float(probabilities[list(URGENT)].sum()), 4)  # what is said is what is decided on
         group, confidence = _likeliest_group(probabilities)
-        reasons: tuple[Reason, ...] = ()
+        reasons: tuple[Reason, ...] = (verdict.doubt,) if verdict.doubt else ()
         if p_urgent >= threshold:
             group = "urgent"
-        elif confidence < self.bundle.min_confidence:
-            group = "human_review"
-            reasons = (_low_confidence(confidence, self.bundle.min_confidence),)
+        else:
+            if confidence < self.bundle.min_confidence:
+                reasons += (_low_confidence(confidence, self.bundle.min_confidence),)
+            group = "human_review" if reasons else group
         return Referral(group, p_urgent, threshold), reasons
 
+    def _admitted(self, scan: Scan, start: float) -> Prepared | Result:
+        """The scan as the network takes it, if nothing speaks against it so far."""
+        source = Source(scan.name, scan.sha256, scan.frame, scan.laterality)
+        reason = self.bundle.gate.check_pixels(scan.pixels)
+        if reason:
+            return self._ungradable(reason, source)
+        grey = to_grey(scan)
+        seen = self.bundle.gate.look(grey)
+        if isinstance(seen, Reason):
+            return self._ungradable(seen, source)
+        return Prepared(expand(grey), seen, source, (perf_counter() - start) * 1000)
 
-def _prepared(scan: Scan, start: float) -> Prepared:
-    tensor = to_tensor(scan)
-    source = Source(scan.name, scan.sha256, scan.frame, scan.laterality)
-    return Prepared(tensor, source, (perf_counter() - start) * 1000)
+    def _ungradable(self, reason: Reason, source: Source) -> Result:
+        return ungradable(reason, source, self.identity, self.bundle.urgent_threshold)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

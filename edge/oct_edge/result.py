@@ -38,10 +38,13 @@ class Reason:
 
 @dataclass(frozen=True)
 class Referral:
-    """What the label leads to. `p_urgent` is p(CNV)+p(DME); at `threshold` and above the group is `urgent`."""
+    """What the answer leads to. `p_urgent` is p(CNV)+p(DME); at `threshold` and above the group is `urgent`.
+
+    A scan without a class goes to a person, and has no `p_urgent`.
+    """
 
     group: Group
-    p_urgent: float
+    p_urgent: float | None
     threshold: float
     basis: str = BASIS
 
@@ -67,7 +70,10 @@ class Timing:
 
 @dataclass(frozen=True)
 class Result:
-    """One scan's answer. `label`, `probabilities`, `referral` are null unless `status` is `classified`."""
+    """One scan's answer.
+
+    `label` and `probabilities` are null unless `status` is `classified`, `referral` where it is `rejected`.
+    """
 
     time: str
     source: Source
@@ -134,9 +140,10 @@ def rejected(error: OctEdgeError, source: Source, model: ModelIdentity) -> Resul
     return Result(utc_now(), source, "rejected", model, (reason,))
 
 
-def ungradable(reason: Reason, source: Source, model: ModelIdentity) -> Result:
-    """The result of a scan that is whole and gets no class all the same."""
-    return Result(utc_now(), source, "ungradable", model, (reason,))
+def ungradable(reason: Reason, source: Source, model: ModelIdentity, threshold: float) -> Result:
+    """The result of a picture that gets no class; `threshold` is that of the model for what is urgent."""
+    referral = Referral("human_review", None, threshold)
+    return Result(utc_now(), source, "ungradable", model, (reason,), referral=referral)
 
 
 def utc_now() -> str:

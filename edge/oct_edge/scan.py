@@ -103,7 +103,7 @@ def decode_scan(data: bytes, name: str) -> Scan:
             image.load()
             grey = _grey(image, name)
             if kind == "JPEG":
-                _check_filled(grey, data, name)
+                _check_ends(grey, data, name)
             pixels = _upright(grey, image)
     except ScanError:
         raise
@@ -136,20 +136,27 @@ def _upright(grey: np.ndarray, image: Image.Image) -> np.ndarray:
     return grey if method is None else np.asarray(Image.fromarray(grey).transpose(method))
 
 
-def _check_filled(grey: np.ndarray, data: bytes, name: str) -> None:
-    """Find a JPEG that was cut and given an end marker: the decoder fills what is missing with one grey value.
+def _check_ends(grey: np.ndarray, data: bytes, name: str) -> None:
+    """Find a JPEG that lacks data before its end marker: the decoder fills what is missing with one grey value.
 
     A border or a dark background can be of one value too. What tells them apart is that more data before the end marker
-    changes a picture that lacks data, and is passed over by one that has all of its own.
+    changes a picture that lacks data, and is passed over by one that has all of its own. Bit errors in the middle often
+    leave a picture too little.
     """
+    end = data.rfind(_JPEG_END)
+    if np.array_equal(_thumbnail(data), _thumbnail(data[:end] + _MORE_DATA + data[end:])):
+        return
     blank = (grey == grey[-1, 0]).all(axis=1)
     rows = len(blank) if blank.all() else int(blank[::-1].argmin())
-    if rows < _JPEG_BLOCK:
-        return
-    end = data.rfind(_JPEG_END)
-    with Image.open(BytesIO(data[:end] + _MORE_DATA + data[end:]), formats=["JPEG"]) as longer:
-        if not np.array_equal(_grey(longer, name), grey):
-            raise ScanDamaged(f"{name}: the file ends in the middle of the picture (the last {rows} rows are blank).")
+    where = f" (the last {rows} rows are blank)" if rows else ""
+    raise ScanDamaged(f"{name}: the file ends in the middle of the picture{where}.")
+
+
+def _thumbnail(data: bytes) -> np.ndarray:
+    """One pixel for each block of a JPEG, which takes a third of the time of all pixels."""
+    with Image.open(BytesIO(data), formats=["JPEG"]) as image:
+        image.draft("L", (image.width // _JPEG_BLOCK, image.height // _JPEG_BLOCK))
+        return np.asarray(image)
 
 
 def _grey(image: Image.Image, name: str) -> np.ndarray:

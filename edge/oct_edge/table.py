@@ -2,7 +2,7 @@
 
 from oct_edge.result import Result
 
-_COLUMNS = "{name:<{width}}  {label:<8}  {p:>5}  {group:<12}  {why}"
+_COLUMNS = "{name:<{width}}  {label:<10}  {p:>5}  {group:<12}  {why}"
 _WIDEST = 44
 
 
@@ -18,10 +18,10 @@ class Table:
     def row(self, result: Result) -> str:
         name = printable(result.source.name)
         why = "; ".join(f"{reason.code}: {reason.message} {reason.hint}" for reason in result.reasons)
-        if result.label is None or result.probabilities is None or result.referral is None:
-            return self._line(name, result.status, "-", "-", printable(why))
-        p = f"{result.probabilities[result.label]:.2f}"
-        return self._line(name, result.label, p, result.referral.group, printable(why))
+        group = result.referral.group if result.referral else "-"
+        if result.label is None or result.probabilities is None:
+            return self._line(name, result.status, "-", group, printable(why))
+        return self._line(name, result.label, f"{result.probabilities[result.label]:.2f}", group, printable(why))
 
     def _line(self, name: str, label: str, p: str, group: str, why: str) -> str:
         if len(name) > self._width:

@@ -145,11 +145,9 @@ def test_float_edges_are_left_to_the_cpu_and_end_nothing(checked: Build) -> None
 
 
 @pytest.mark.parametrize("name", bundled_models())
-def test_the_bundled_models_map_up_to_their_dense_layers(name: str) -> None:
+def test_the_bundled_models_map_whole(name: str) -> None:
     result = check(bundled_models()[name].read_bytes(), name)
-    assert {v.operator for v in result.offenders} == {"FULLY_CONNECTED"}
-    assert all("one a channel" in v.reason for v in result.offenders)
-    assert all(v.mapped for v in result.verdicts[: result.offenders[0].index])
+    assert result.whole
     assert 0 < result.parameter_bytes < 8 * 10**6
 
 

@@ -115,9 +115,15 @@ def test_compact_computes_what_the_table_says_but_for_its_batch_norms() -> None:
     extra = {t.index for o in graph.operators if cam & {out.index for out in o.outputs} for t in o.inputs if t}
     norms = [operator for operator in graph.operators if operator.name == "DEPTHWISE_CONV_2D"]
     assert [operator.inputs[1].shape[:3] for operator in norms if operator.inputs[1]] == [(1, 1, 1)] * len(norms)
-    dense = _work(graph, lambda operator: operator.name == "FULLY_CONNECTED")
+    convolutions = [operator for operator in graph.operators if operator.name == "CONV_2D"]
+    dense = _work(graph, lambda operator: operator in convolutions and operator.outputs[0].shape[1:3] == (1, 1))
     convolved = _work(
-        graph, lambda operator: operator.name == "CONV_2D" and not extra & {t.index for t in operator.outputs}
+        graph,
+        lambda operator: (
+            operator in convolutions
+            and operator.outputs[0].shape[1:3] != (1, 1)
+            and not extra & {t.index for t in operator.outputs}
+        ),
     )
     assert convolved * shrink**2 + dense == NETWORKS["compact"].multiply_adds
     values = sum(int(np.prod(operator.outputs[0].shape)) for operator in norms)

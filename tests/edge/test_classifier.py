@@ -13,9 +13,10 @@ from hypothesis.extra.numpy import arrays
 from oct_edge.bundle import Bundle, Golden, SameClass
 from oct_edge.classifier import Classifier, softmax
 from oct_edge.errors import SelfTestFailed
+from oct_edge.gate.gate import Seen, Verdict
 from oct_edge.labels import BASIS, LABELS
-from oct_edge.result import Result
-from oct_edge.runtime import open_runtime
+from oct_edge.result import Reason, Referral, Result
+from oct_edge.runtime import Quantization, open_runtime
 from oct_edge.scan import Scan, read_scan
 
 SCAN = Scan(np.zeros((496, 512), np.uint8), "ab" * 32, "drawn.png", frame=3, laterality="L")
@@ -25,6 +26,7 @@ class FakeRuntime:
     """An interpreter that gives the logits it was made with, whatever it is shown."""
 
     identity = "fake 0"
+    outputs = dict.fromkeys(("logits", "embedding"), Quantization(0.0, 0))
 
     def __init__(self, logits: np.ndarray) -> None:
         self._logits = logits
@@ -32,14 +34,37 @@ class FakeRuntime:
     def require_contract(self) -> None:
         pass
 
-    def logits(self, tensor: np.ndarray) -> np.ndarray:
-        return self._logits
+    def invoke(self, tensor: np.ndarray) -> dict[str, np.ndarray]:
+        return {"logits": self._logits, "embedding": np.zeros(4)}
+
+
+class Open:
+    """A gate that lets everything through, or says what it was made with."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        self._verdict = verdict
+
+    def check_pixels(self, pixels: np.ndarray) -> None:
+        return None
+
+    def look(self, grey: np.ndarray) -> Seen:
+        return Seen((), frozenset())
+
+    def judge(self, seen: Seen, embedding: np.ndarray) -> Verdict:
+        return self._verdict
 
 
 def grade(
-    bundle: Bundle, logits: np.ndarray, *, threshold: float = 0.5, confidence: float = 0.5, temperature: float = 1.0
+    bundle: Bundle,
+    logits: np.ndarray,
+    *,
+    threshold: float = 0.5,
+    confidence: float = 0.5,
+    temperature: float = 1.0,
+    verdict: Verdict = Verdict(),  # noqa: B008  it is frozen
 ) -> Result:
     point = replace(bundle, temperature=temperature, urgent_threshold=threshold, min_confidence=confidence)
+    point = replace(point, gate=Open(verdict))  # type: ignore[arg-type]
     return Classifier(point, FakeRuntime(logits)).classify(SCAN)  # type: ignore[arg-type]
 
 
@@ -107,11 +132,31 @@ def test_a_higher_temperature_is_less_sure_of_the_same_label(bundle: Bundle) -> 
     assert cold.probabilities["DME"] == pytest.approx(float(softmax(logits)[1]), abs=1e-4)
 
 
+def test_a_doubt_leaves_the_answer_to_a_person_and_hides_no_urgent_suspicion(bundle: Bundle) -> None:
+    doubt = Reason("unfamiliar", "Unlike most.", "Have a person read it.")
+    groups = []
+    for probabilities in ((0.05, 0.05, 0.0, 0.9), (0.6, 0.2, 0.0, 0.2)):
+        result = grade(bundle, logits_for(*probabilities), verdict=Verdict(doubt=doubt, notes=("a note",)))
+        assert result.referral is not None
+        assert (result.status, result.reasons, result.notes) == ("classified", (doubt,), ("a note",))
+        groups.append(result.referral.group)
+    assert groups == ["human_review", "urgent"]
+
+
+def test_what_the_gate_refuses_has_no_class(bundle: Bundle) -> None:
+    refusal = Reason("not_oct", "Not one.", "Another.")
+    result = grade(bundle, logits_for(0.9, 0.1, 0.0, 0.0), verdict=Verdict(refusal=refusal))
+    assert (result.status, result.reasons) == ("ungradable", (refusal,))
+    assert (result.label, result.probabilities) == (None, None)
+    assert result.referral == Referral("human_review", None, 0.5)
+
+
 @pytest.mark.parametrize("logits", [[np.nan, 0, 0, 0], [np.inf, np.inf, 0, 0], [0.5] * 4], ids=str)
 def test_an_answer_that_is_none_is_a_fault_of_the_model_and_not_its_first_class(bundle: Bundle, logits: list) -> None:
     result = grade(bundle, np.array(logits, np.float32))
     assert (result.status, [reason.code for reason in result.reasons]) == ("ungradable", ["model_fault"])
-    assert (result.label, result.probabilities, result.referral) == (None, None, None)
+    assert (result.label, result.probabilities) == (None, None)
+    assert result.referral == Referral("human_review", None, 0.5)
     assert Result.from_json(result.to_json()) == result
 
 

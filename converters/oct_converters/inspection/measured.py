@@ -57,14 +57,20 @@ def parity(card: Card) -> Iterator[Block]:
     yield facts(_without(found, "float32", "int8", "calibration"))
 
 
-@part("Distance from the training scans", "gate")
-def familiarity(card: Card) -> Iterator[Block]:
-    embedding = card["gate"]["embedding"]
-    yield Text("How far embeddings are from those of the training scans: quantiles over the scans of each split.")
-    yield facts(_without(embedding, "distance"))
-    yield grid("quantile", embedding["distance"])
-    if rest := _without(card["gate"], "embedding"):
-        yield facts(rest)
+@part("Gate", "gate")
+def gate(card: Card) -> Iterator[Block]:
+    found = card["gate"]
+    yield Text(
+        "What is asked before a class is named: of the pixels as they were read, and how far figures of the picture "
+        "and the embedding are from those of known scans. Beyond `doubtful` a person has to look, beyond `foreign` "
+        "there is no class. Below, quantiles of the distance over the scans of each split."
+    )
+    yield facts(found["pixels"])
+    for name, limits in found["groups"].items():
+        yield grid(f"{name}, distance", limits)
+    for kind, distances in found.get("distance", {}).items():
+        yield grid(f"{kind}, quantile", distances)
+    yield facts(_without(found, "pixels", "groups", "distance"))
 
 
 @part("Golden answers", "golden")

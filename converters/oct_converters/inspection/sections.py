@@ -20,7 +20,7 @@ PARTS = (
     about.quantization,
     measured.parity,
     measured.golden,
-    measured.familiarity,
+    measured.gate,
     about.limits,
     about.licences,
     about.software,
