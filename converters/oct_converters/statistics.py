@@ -27,7 +27,7 @@ from oct_trainer.pictures import Pictures
 
 DOUBTFUL, FOREIGN = 0.97, 0.99  # quantiles of validation scans
 _ENOUGH, _ROOM = 100, 1.5
-_FIGURES = 16  # directions of the 35 figures of a picture
+_FIGURES = 16  # directions of the 33 figures of a picture
 _QUANTILES = (0.5, 0.9, 0.95, 0.98, 0.99, 1.0)
 _PHANTOM_COUNT, _PHANTOM_SEED = 256, 20171
 

@@ -119,13 +119,21 @@ def test_runtimes_of_one_name_hide_nothing(card: Card) -> None:
     assert "777" in to_text(card_sections(card))
 
 
-def test_distances_are_a_table_of_quantiles_by_split(card: Card) -> None:
+def test_the_gate_is_shown_with_its_limits_and_the_quantiles_by_split(card: Card) -> None:
     quantiles = {"0.5": 1.25, "0.99": 3.5}
-    card["gate"] = {"embedding": {"components": 32, "distance": {"train": quantiles, "test": quantiles}}}
-    distances = next(section for section in card_sections(card) if section.title.startswith("Distance"))
-    assert distances.blocks[-1] == Table(
-        ("quantile", "train", "test"), (("0.5", "1.25", "1.25"), ("0.99", "3.5", "3.5"))
+    limits = {"picture": {"doubtful": 1.5, "foreign": 2.5}, "embedding": {"doubtful": 3.5, "foreign": 4.5}}
+    card["gate"] = {
+        "pixels": {"min_side": 123},
+        "groups": {"training": limits},
+        "distance": {"embedding": {"train": quantiles, "test": quantiles}},
+    }
+    gate = next(section for section in card_sections(card) if section.title == "Gate")
+    assert (
+        Table(("embedding, quantile", "train", "test"), (("0.5", "1.25", "1.25"), ("0.99", "3.5", "3.5")))
+        in gate.blocks
     )
+    shown = to_text([gate])
+    assert all(figure in shown for figure in ("123", "1.5", "2.5", "3.5", "4.5"))
 
 
 @pytest.mark.parametrize("odd", [None, 7, "odd", [], ["odd"], [[1]], {}, {"odd": {"deep": [1, {"x": None}]}}], ids=repr)

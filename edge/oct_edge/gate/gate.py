@@ -10,7 +10,7 @@ from oct_edge.gate.pixels import PixelLimits, check_pixels
 from oct_edge.result import Reason
 
 UNFAMILIAR = "unfamiliar"
-SYNTHETIC = "like the synthetic phantoms, not like a real scan"
+SYNTHETIC = "like_a_phantom"
 
 _NOT_OCT = Reason(
     "not_oct",

@@ -49,7 +49,7 @@ def check_pixels(pixels: np.ndarray, limits: PixelLimits) -> Reason | None:
         )
     if not limits.min_aspect <= width / height <= limits.max_aspect:
         return Reason("wrong_aspect", f"{width} x {height} pixels is not the shape of a B-scan.", _EXPORT_AGAIN)
-    counts = np.bincount(pixels.ravel(), minlength=256)
+    counts = np.array(Image.fromarray(pixels).histogram())
     spread, entropy = _spread(counts[:WHITE]), _entropy(counts)
     if spread < limits.min_spread or entropy < limits.min_entropy:
         said = f"there is next to nothing in the picture ({spread:.0f} grey levels, {entropy:.1f} bits a pixel)."
@@ -74,7 +74,7 @@ def largest_seam(pixels: np.ndarray) -> tuple[float, int]:
     picture = Image.fromarray(pixels[:, : width * _BLOCK])
     means = np.asarray(picture.reduce((_BLOCK, 1))).astype(np.int16)
     white = np.asarray(picture.point(_IS_WHITE).reduce((_BLOCK, 1))) > 0
-    jumps, clear = np.abs(np.diff(means, axis=0)), ~(white[1:] | white[:-1])
+    jumps, clear = np.abs(means[1:] - means[:-1]), ~(white[1:] | white[:-1])
     places = np.arange(_BLOCK, rows - _BLOCK // 2, _BLOCK) - 1
     counted = clear[places] & np.logical_and.reduce([clear[places + offset] for offset in _BESIDE])
     beside = sum(jumps[places + offset] for offset in _BESIDE) / len(_BESIDE)
