@@ -127,10 +127,11 @@ def test_where_the_kernel_kills_for_memory_only_the_worker_ends_and_the_others_a
     daemon.put(contents)
     daemon.until(lambda: len(daemon.printed()) == 4)
     assert daemon.end(signal.SIGTERM) == 0
-    assert group.kills() == 2
+    kills = group.kills()
+    assert kills in (2, 3)  # a third where it was decoded while the one before was graded
     assert daemon.lost_nothing(contents)
     assert reasons(daemon) == {"worker_crashed": 1}
-    assert daemon.log().count("(signal 9)") == 2
+    assert daemon.log().count("(signal 9)") == kills
 
 
 def large() -> bytes:

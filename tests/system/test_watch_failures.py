@@ -189,7 +189,7 @@ def test_a_model_that_misses_its_golden_answers_takes_no_scan(daemon: Any, sampl
     content = bundled_models()[DEFAULT].read_bytes()
     with zipfile.ZipFile(BytesIO(content)) as tail:
         card = json.loads(tail.read(CARD))
-        golden = {name: tail.read(name) for name in tail.namelist() if name.endswith(".png")}
+        golden = {name: tail.read(name) for name in tail.namelist() if name.endswith((".png", ".npz"))}
     card["golden"]["answers"][0]["logits"] = [100, -100, 100, -100]
     model = daemon.folder / "altered.tflite"
     model.write_bytes(pack(content[: card["tflite"]["bytes"]], card, golden))
