@@ -1,10 +1,8 @@
 """`Scan` in, `Result` out: probabilities, calibration, decision, timing.
 
 Probabilities come from the 8-bit logits, not from the uint8 softmax output, which saturates at 1/256: logits divided by
-the card's temperature, then softmax. Referral is decided on p(CNV)+p(DME), not on the most likely class:
-0.40/0.40/0/0.20 is urgent. Where no referral group is likely enough, the label stays and the referral is left to a
-person; a suspicion of an urgent case is never hidden that way. Before any class is named, the gate has to let the scan
-through: most of what is no B-scan is turned away before the interpreter is asked.
+the card's temperature, then softmax. Before any class is named, the gate has to let the scan through: most of what is
+no B-scan is turned away before the interpreter is asked.
 """
 
 import hashlib
@@ -15,12 +13,13 @@ from time import perf_counter
 import numpy as np
 
 from oct_edge.bundle import Bundle, SameClass, open_bundle
+from oct_edge.decision import Decision, decision_of
 from oct_edge.errors import ScanError, SelfTestFailed
-from oct_edge.gate.gate import Seen, Verdict
-from oct_edge.labels import GRADES, LABELS, URGENT, Group
+from oct_edge.gate.gate import Seen
+from oct_edge.labels import LABELS
 from oct_edge.preprocess import expand, to_grey
 from oct_edge.reading import read_bytes
-from oct_edge.result import ModelIdentity, Reason, Referral, Result, Source, Timing, rejected, ungradable, utc_now
+from oct_edge.result import ModelIdentity, Reason, Result, Source, Timing, rejected, ungradable, utc_now
 from oct_edge.runtime import Runtime, open_runtime
 from oct_edge.scan import Scan, decode_scan
 from oct_models import DEFAULT
@@ -48,10 +47,11 @@ class Prepared:
 class Classifier:
     """A bundle in a runtime, ready to grade. Not thread-safe."""
 
-    def __init__(self, bundle: Bundle, runtime: Runtime) -> None:
+    def __init__(self, bundle: Bundle, runtime: Runtime, decision: Decision | None = None) -> None:
         runtime.require_contract()
         self.bundle = bundle
         self.runtime = runtime
+        self.decision = decision or decision_of(bundle)
         self.identity = ModelIdentity(bundle.name, bundle.sha256, runtime.identity)
 
     @classmethod
@@ -67,21 +67,23 @@ class Classifier:
 
     def classify_file(self, path: Path) -> Result:
         """The result for a file, `rejected` with its reason where it holds no scan."""
+        return self._finished(self.prepare_file(path))
+
+    def classify_bytes(self, data: bytes, name: str) -> Result:
+        """The result for the bytes of a file, `rejected` with its reason where they are no scan."""
+        return self._finished(self.prepare(data, name))
+
+    def classify(self, scan: Scan, *, decode_ms: float = 0.0) -> Result:
+        """The result for a scan; `decode_ms` is the time already spent on reading it. Raises as `answer`."""
+        return self._finished(self._admitted(scan, perf_counter() - decode_ms / 1000))
+
+    def prepare_file(self, path: Path) -> Prepared | Result:
+        """As `prepare`, for a file."""
         try:
             data = read_bytes(path)
         except ScanError as error:
             return rejected(error, Source(path.name or str(path), None), self.identity)
-        return self.classify_bytes(data, path.name)
-
-    def classify_bytes(self, data: bytes, name: str) -> Result:
-        """The result for the bytes of a file, `rejected` with its reason where they are no scan."""
-        prepared = self.prepare(data, name)
-        return prepared if isinstance(prepared, Result) else self.answer(prepared)
-
-    def classify(self, scan: Scan, *, decode_ms: float = 0.0) -> Result:
-        """The result for a scan; `decode_ms` is the time already spent on reading it. Raises as `answer`."""
-        prepared = self._admitted(scan, perf_counter() - decode_ms / 1000)
-        return prepared if isinstance(prepared, Result) else self.answer(prepared)
+        return self.prepare(data, path.name)
 
     def prepare(self, data: bytes, name: str) -> Prepared | Result:
         """What `answer` takes, or why there is no answer. Another thread may do this while the interpreter is busy."""
@@ -106,9 +108,9 @@ class Classifier:
         verdict = self.bundle.gate.judge(prepared.seen, embedding)
         if verdict.refusal:
             return self._ungradable(verdict.refusal, prepared.source)
-        probabilities = self._calibrated(logits)
+        probabilities = self.decision.reweighted(self._calibrated(logits))
         inference_ms = (perf_counter() - start) * 1000
-        referral, reasons = self._refer(probabilities, verdict)
+        referral, reasons = self.decision.refer(probabilities, verdict.doubt)
         return Result(
             time=utc_now(),
             source=prepared.source,
@@ -119,6 +121,7 @@ class Classifier:
             probabilities={name: round(float(p), 4) for name, p in zip(LABELS, probabilities, strict=True)},
             referral=referral,
             model=self.identity,
+            overrides=dict(self.decision.overrides),
             timing_ms=_timing(prepared.decode_ms, inference_ms),
         )
 
@@ -151,18 +154,8 @@ class Classifier:
     def _calibrated(self, logits: np.ndarray) -> np.ndarray:
         return softmax(logits / self.bundle.temperature)
 
-    def _refer(self, probabilities: np.ndarray, verdict: Verdict) -> tuple[Referral, tuple[Reason, ...]]:
-        threshold = self.bundle.urgent_threshold
-        p_urgent = round(float(probabilities[list(URGENT)].sum()), 4)  # what is said is what is decided on
-        group, confidence = _likeliest_group(probabilities)
-        reasons: tuple[Reason, ...] = (verdict.doubt,) if verdict.doubt else ()
-        if p_urgent >= threshold:
-            group = "urgent"
-        else:
-            if confidence < self.bundle.min_confidence:
-                reasons += (_low_confidence(confidence, self.bundle.min_confidence),)
-            group = "human_review" if reasons else group
-        return Referral(group, p_urgent, threshold), reasons
+    def _finished(self, prepared: Prepared | Result) -> Result:
+        return prepared if isinstance(prepared, Result) else self.answer(prepared)
 
     def _admitted(self, scan: Scan, start: float) -> Prepared | Result:
         """The scan as the network takes it, if nothing speaks against it so far."""
@@ -177,30 +170,13 @@ class Classifier:
         return Prepared(expand(grey), seen, source, (perf_counter() - start) * 1000)
 
     def _ungradable(self, reason: Reason, source: Source) -> Result:
-        return ungradable(reason, source, self.identity, self.bundle.urgent_threshold)
+        return ungradable(reason, source, self.identity, self.decision.threshold)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
     """Over the last axis, in the dtype given."""
     shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
-
-
-def _likeliest_group(probabilities: np.ndarray) -> tuple[Group, float]:
-    """The likeliest of the groups that are not urgent, and its probability."""
-    others = [
-        (float(p), grade.group) for p, grade in zip(probabilities, GRADES, strict=True) if grade.group != "urgent"
-    ]
-    p, group = max(others)
-    return group, p
-
-
-def _low_confidence(confidence: float, needed: float) -> Reason:
-    return Reason(
-        "low_confidence",
-        f"No referral group is likely enough ({confidence:.2f}; {needed:.2f} is needed).",
-        "Have a person read this scan.",
-    )
 
 
 def _timing(decode: float, inference: float) -> Timing:

@@ -5,29 +5,18 @@ Typer does not check them: an input that may not be read is a rejected scan, not
 """
 
 import json
-import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from oct_edge import cli_config, cli_ledger, cli_service
-from oct_edge.console import DebugOption, application, package_version, run, say, set_debug
+from oct_edge import cli_classify, cli_config, cli_ledger, cli_service
+from oct_edge.cli_classify import RuntimeKind, RuntimeOption, ThreadsOption
+from oct_edge.console import DebugOption, application, package_version, run, set_debug
 from oct_models import DEFAULT
 
-if TYPE_CHECKING:
-    from oct_edge.classifier import Classifier
-
 app = application("Grade retinal OCT B-scans on the device.")
-
-
-class RuntimeKind(StrEnum):
-    """The values of --runtime; a test holds them to `runtime.KINDS`, which costs numpy to import."""
-
-    auto = "auto"
-    litert = "litert"
-    tflite = "tflite"
 
 
 class QuarantineMode(StrEnum):
@@ -36,13 +25,6 @@ class QuarantineMode(StrEnum):
     note = "note"
     copy = "copy"
     link = "link"
-
-
-ModelOption = Annotated[str, typer.Option("--model", metavar="NAME|PATH", help="A bundled model or a .tflite file.")]
-RuntimeOption = Annotated[RuntimeKind, typer.Option("--runtime", help="The TFLite runtime; auto is litert.")]
-ThreadsOption = Annotated[
-    int | None, typer.Option("--threads", min=1, max=64, help="Interpreter threads. [default: the cores, 4 at most]")
-]
 
 
 def _print_versions(asked: bool) -> None:
@@ -76,37 +58,7 @@ def options(
     set_debug(debug)
 
 
-@app.command()
-def classify(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="JPEG or PNG files, or folders.", readable=False)],
-    model: ModelOption = DEFAULT,
-    as_json: Annotated[bool, typer.Option("--json", help="One oct-edge/result@1 object a line.")] = False,
-    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Look into subfolders too.")] = False,
-    runtime: RuntimeOption = RuntimeKind.auto,
-    threads: ThreadsOption = None,
-) -> None:
-    """Classify scans: CNV, DME, DRUSEN or NORMAL, with the referral that follows.
-
-    Exits 1 when at least one input was rejected; the others are answered all the same.
-    """
-    from oct_edge.classifier import Classifier
-    from oct_edge.scan import expand_paths
-    from oct_edge.table import Table
-
-    files = expand_paths(paths, recursive=recursive)
-    classifier = Classifier.open(model, runtime.value, threads)
-    table = Table([path.name for path in files])
-    if not as_json:
-        say(table.header())
-    statuses = []
-    for path in files:
-        result = classifier.classify_file(path)
-        statuses.append(result.status)
-        say(result.to_json() if as_json else table.row(result))
-    rejections = statuses.count("rejected")
-    if not as_json:
-        _print_summary(len(files), rejections, classifier)
-    raise typer.Exit(1 if rejections else 0)
+app.command()(cli_classify.classify)
 
 
 @app.command()
@@ -208,17 +160,6 @@ def schema() -> None:
     from oct_edge.result import json_schema
 
     print(json.dumps(json_schema(), indent=2))
-
-
-def _print_summary(scans: int, rejections: int, classifier: "Classifier") -> None:
-    from oct_edge.labels import DISCLAIMER
-
-    identity = classifier.identity
-    print(
-        f"{scans} scans, {rejections} rejected; {identity.name} ({identity.sha256[:12]}) on {identity.runtime}; "
-        f"{DISCLAIMER}",
-        file=sys.stderr,
-    )
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ import os
 import sys
 from importlib import metadata
 from io import TextIOWrapper
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
@@ -61,6 +61,11 @@ def say(line: str) -> None:
         # What is left in the buffer would fail again at exit and change the exit code.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise OutputUnavailable(f"standard output: cannot be written ({error.strerror}).") from error
+
+
+def is_coloured(stream: TextIO) -> bool:
+    """Whether a person reads the stream on a terminal that knows colours, and did not say NO_COLOR."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
 
 
 def complain(error: OctEdgeError) -> None:

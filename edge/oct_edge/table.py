@@ -4,12 +4,24 @@ from oct_edge.result import Result
 
 _COLUMNS = "{name:<{width}}  {label:<10}  {p:>5}  {group:<12}  {why}"
 _WIDEST = 44
+_PLAIN = "\x1b[0m"
+_COLOURS = {
+    "urgent": "\x1b[31m",
+    "routine": "\x1b[33m",
+    "observe": "\x1b[32m",
+    "human_review": "\x1b[35m",
+    "-": "\x1b[2m",
+}
 
 
 class Table:
-    """Lines of the results table; `names` are all names that will occur, so the first line is already aligned."""
+    """Lines of the results table; `names` are all names that will occur, so the first line is already aligned.
 
-    def __init__(self, names: list[str]) -> None:
+    `coloured` shows the referral in the line's colour.
+    """
+
+    def __init__(self, names: list[str], *, coloured: bool = False) -> None:
+        self._coloured = coloured
         self._width = min(_WIDEST, max((len(printable(name)) for name in names), default=4))
 
     def header(self) -> str:
@@ -20,8 +32,11 @@ class Table:
         why = "; ".join(f"{reason.code}: {reason.message} {reason.hint}" for reason in result.reasons)
         group = result.referral.group if result.referral else "-"
         if result.label is None or result.probabilities is None:
-            return self._line(name, result.status, "-", group, printable(why))
-        return self._line(name, result.label, f"{result.probabilities[result.label]:.2f}", group, printable(why))
+            line = self._line(name, result.status, "-", group, printable(why))
+        else:
+            p = f"{result.probabilities[result.label]:.2f}"
+            line = self._line(name, result.label, p, group, printable(why))
+        return f"{_COLOURS[group]}{line}{_PLAIN}" if self._coloured else line
 
     def _line(self, name: str, label: str, p: str, group: str, why: str) -> str:
         if len(name) > self._width:

@@ -13,7 +13,8 @@ from jsonschema import Draft202012Validator
 from typer.testing import CliRunner, Result
 
 from oct_edge.bundle import Bundle
-from oct_edge.cli import RuntimeKind, app
+from oct_edge.cli import app
+from oct_edge.cli_classify import RuntimeKind
 from oct_edge.labels import DISCLAIMER, LABELS
 from oct_edge.result import json_schema
 from oct_edge.runtime import KINDS, installed_runtimes

@@ -60,6 +60,13 @@ def test_the_readme_shows_what_the_first_command_prints(run_command: Command) ->
     assert [line.split()[:2] for line in shown.splitlines()] == [line.split()[:2] for line in done.stdout.splitlines()]
 
 
+def test_the_page_on_classify_shows_what_strict_prints(run_command: Command) -> None:
+    done = run_command("oct-edge", "classify", ROOT / "models/oct_models/samples", "--strict")
+    assert done.returncode == 0, done.stderr
+    shown = blocks(ROOT / "docs/classify.md", "text")[0]
+    assert [line.split()[:2] for line in shown.splitlines()] == [line.split()[:2] for line in done.stdout.splitlines()]
+
+
 def test_the_readme_gives_the_figures_of_the_cards() -> None:
     readme = (ROOT / "README.md").read_text()
     for name in bundled_models():

@@ -1,9 +1,9 @@
 """The program that decodes and grades: `python -m oct_edge.worker.child MODEL RUNTIME THREADS PARENT READER WRITER`.
 
-The next scan is decoded in one thread and the answer before is written in another while the interpreter, which needs no
-Python meanwhile, is busy in a third. It says that it is ready only when the model has given its golden answers, and how
-long one of them takes. Then it answers one scan after the other until its parent closes the pipe. It never outlives the
-parent, leaves signals for the end to it, and is the one to be killed where memory runs out.
+The next scans are decoded, and the answer before is written, while the interpreter is busy (`pipeline`). It says that
+it is ready only when the model has given its golden answers, and how long one of them takes. Then it answers one scan
+after the other until its parent closes the pipe. It never outlives the parent, leaves signals for the end to it, and is
+the one to be killed where memory runs out.
 """
 
 import ctypes
@@ -11,17 +11,19 @@ import os
 import signal
 import sys
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from statistics import median
 from time import perf_counter
 from types import TracebackType
 
-from oct_edge.classifier import Classifier, Prepared
+from oct_edge.classifier import Classifier
 from oct_edge.clock import UNSYNCED, Clock
 from oct_edge.errors import NotEnoughMemory, OctEdgeError
+from oct_edge.pipeline import AHEAD, Pipeline
 from oct_edge.preprocess import expand
 from oct_edge.result import Result
 from oct_edge.worker.channel import Channel, Frame
@@ -29,7 +31,6 @@ from oct_edge.worker.channel import Channel, Frame
 _PR_SET_PDEATHSIG = 1
 _EXPENDABLE = "500"  # of 1000, for the kernel's choice of whom to kill
 _TIMED = 3
-_AHEAD = 3  # scans in the process: one is decoded, one is in the interpreter, one waits between them
 
 
 def main(model: str, runtime: str, threads: str, parent: str, reader: str, writer: str) -> int:
@@ -50,29 +51,20 @@ def main(model: str, runtime: str, threads: str, parent: str, reader: str, write
 def _serve(channel: Channel, model: str, runtime: str, threads: int | None) -> None:
     classifier = Classifier.open(model, runtime, threads)
     clock = Clock()
-    with ThreadPoolExecutor(1) as decoder, ThreadPoolExecutor(1) as interpreter:
-        interpreter.submit(classifier.self_test).result()
-        seconds = interpreter.submit(_seconds_an_invoke, classifier).result()
-        channel.send({"ready": asdict(classifier.identity), "seconds": seconds})
+    with Pipeline(classifier) as pipeline:
+        pipeline.run(Classifier.self_test)
+        channel.send({"ready": asdict(classifier.identity), "seconds": pipeline.run(_seconds_an_invoke)})
         ahead: deque[Future[Result]] = deque()
         while True:
             channel.flush()
-            while len(ahead) < _AHEAD and (frame := _next(channel, wait=not ahead)):
-                prepared = decoder.submit(classifier.prepare, frame.data, frame.header["name"])
-                ahead.append(interpreter.submit(_answer, classifier, prepared))
+            while len(ahead) < AHEAD and (frame := _next(channel, wait=not ahead)):
+                ahead.append(pipeline.submit(partial(classifier.prepare, frame.data, frame.header["name"])))
             result = ahead.popleft().result()
+            if any(reason.code == NotEnoughMemory.code for reason in result.reasons):
+                raise MemoryError  # no answer to the scan: a fresh process may have what this one has not
             if clock.doubt():
                 result = replace(result, notes=(*result.notes, UNSYNCED))
             channel.send({"result": result.to_json()})
-
-
-def _answer(classifier: Classifier, decoded: Future[Prepared | Result]) -> Result:
-    prepared = decoded.result()
-    if not isinstance(prepared, Result):
-        return classifier.answer(prepared)
-    if prepared.reasons[0].code == NotEnoughMemory.code:
-        raise MemoryError  # no answer to the scan: a fresh process may have what this one has not
-    return prepared
 
 
 def _next(channel: Channel, wait: bool) -> Frame | None:

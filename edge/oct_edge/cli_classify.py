@@ -1,0 +1,189 @@
+"""`oct-edge classify`: files in, answers out, in one of three forms, and as files where that is asked for."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from oct_edge.console import is_coloured, say
+from oct_models import DEFAULT
+
+if TYPE_CHECKING:
+    from oct_edge.classifier import Classifier
+    from oct_edge.result import Result
+
+
+class RuntimeKind(StrEnum):
+    """The values of --runtime; a test holds them to `runtime.KINDS`, which costs numpy to import."""
+
+    auto = "auto"
+    litert = "litert"
+    tflite = "tflite"
+
+
+def _shares(text: str | None) -> str | None:
+    """Four shares by name, such as CNV=0.1,DME=0.1,DRUSEN=0.1,NORMAL=0.7."""
+    if text is not None:
+        try:
+            _parsed(text)
+        except ValueError:
+            raise typer.BadParameter(f"{text!r} is not like CNV=0.1,DME=0.1,DRUSEN=0.1,NORMAL=0.7.") from None
+    return text
+
+
+def _parsed(text: str) -> dict[str, float]:
+    pairs = [part.split("=") for part in text.split(",")]
+    shares = {name.strip().upper(): float(share) for name, share in pairs}
+    if len(shares) < len(pairs):
+        raise ValueError
+    return shares
+
+
+def _threshold(value: float | None) -> float | None:
+    if value is not None and not 0 < value < 1:
+        raise typer.BadParameter(f"{value:g} is not between 0 and 1.")
+    return value
+
+
+ModelOption = Annotated[str, typer.Option("--model", metavar="NAME|PATH", help="A bundled model or a .tflite file.")]
+RuntimeOption = Annotated[RuntimeKind, typer.Option("--runtime", help="The TFLite runtime; auto is litert.")]
+ThreadsOption = Annotated[
+    int | None, typer.Option("--threads", min=1, max=64, help="Interpreter threads. [default: the cores, 4 at most]")
+]
+
+
+def classify(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="JPEG or PNG files, or folders.", readable=False)],
+    model: ModelOption = DEFAULT,
+    as_json: Annotated[bool, typer.Option("--json", help="One oct-edge/result@1 object a line.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="One row a scan, for spreadsheets.")] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", metavar="DIR", help="Also write one JSON file a scan there.", readable=False),
+    ] = None,
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Look into subfolders too.")] = False,
+    threshold: Annotated[
+        float | None,
+        typer.Option("--threshold", callback=_threshold, help="p(CNV) + p(DME) from which a scan is urgent."),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Leave all but the plain cases to a person: 0.9 is needed.")
+    ] = False,
+    prior: Annotated[
+        str | None,
+        typer.Option(
+            "--prior",
+            callback=_shares,
+            metavar="CNV=P,DME=P,DRUSEN=P,NORMAL=P",
+            help="The mix of classes in your clinic.",
+        ),
+    ] = None,
+    runtime: RuntimeOption = RuntimeKind.auto,
+    threads: ThreadsOption = None,
+) -> None:
+    """Classify scans: CNV, DME, DRUSEN or NORMAL, with the referral that follows.
+
+    Exits 1 when at least one input was rejected; the others are answered all the same.
+    """
+    if as_json and as_csv:
+        raise typer.BadParameter("--json and --csv are two forms of one output: choose one.")
+    from oct_edge.bundle import open_bundle
+    from oct_edge.classifier import Classifier
+    from oct_edge.decision import decision_of
+    from oct_edge.runtime import open_runtime
+    from oct_edge.scan import expand_paths
+
+    files = expand_paths(paths, recursive=recursive)
+    bundle = open_bundle(model)
+    decision = decision_of(bundle, threshold=threshold, strict=strict, prior=_parsed(prior) if prior else None)
+    classifier = Classifier(bundle, open_runtime(bundle.content, runtime.value, threads), decision)
+    header, line = _form(files, as_json=as_json, as_csv=as_csv)
+    store = _store(output)
+    if header:
+        say(header)
+    statuses = []
+    for result in _metered(_results(classifier, files), len(files)):
+        store(result)
+        say(line(result))
+        statuses.append(result.status)
+    if not (as_json or as_csv):
+        _print_summary(statuses, classifier)
+    raise typer.Exit(1 if "rejected" in statuses else 0)
+
+
+def _results(classifier: "Classifier", files: list[Path]) -> Iterator["Result"]:
+    """One file needs no threads, which take a while to load."""
+    if len(files) == 1:
+        return map(classifier.classify_file, files)
+    from oct_edge.pipeline import classify_files
+
+    return classify_files(classifier, files)
+
+
+def _form(files: list[Path], *, as_json: bool, as_csv: bool) -> tuple[str, Callable[["Result"], str]]:
+    """The first line, and what makes a line of a result."""
+    if as_json:
+        return "", lambda result: result.to_json()
+    if as_csv:
+        from oct_edge.exports import columns
+
+        return _text(columns.header()), lambda result: _text(columns.line(result))
+    from oct_edge.table import Table
+
+    table = Table([path.name for path in files], coloured=is_coloured(sys.stdout))
+    return table.header(), table.row
+
+
+def _text(line: bytes) -> str:
+    """A line of a CSV file without its end, which the terminal has another of."""
+    return line.decode().rstrip("\r\n")
+
+
+def _store(folder: Path | None) -> Callable[["Result"], None]:
+    """What writes a result into the folder, if there is one.
+
+    Raises:
+        ConfigurationError: the folder cannot be used.
+    """
+    if folder is None:
+        return lambda result: None
+    from oct_edge.exports.folders import name_for, prepare
+    from oct_edge.files import write_atomically
+
+    prepare(folder, "--output")
+
+    def write(result: "Result") -> None:
+        name = name_for(result.source.name, result.source.sha256 or "unread")
+        write_atomically(folder / f"{name}.json", f"{result.to_json()}\n".encode())
+
+    return write
+
+
+def _metered(results: Iterator["Result"], total: int) -> Iterator["Result"]:
+    """The results, with a line that says how far it is, where a person waits and sees nothing else."""
+    if total < 2 or not sys.stderr.isatty() or sys.stdout.isatty():
+        yield from results
+        return
+    from oct_edge.meter import Meter
+
+    meter = Meter(total)
+    try:
+        for result in results:
+            yield result
+            meter.step()
+    finally:
+        meter.close()
+
+
+def _print_summary(statuses: Sequence[str], classifier: "Classifier") -> None:
+    from oct_edge.labels import DISCLAIMER
+
+    identity = classifier.identity
+    others = "".join(f", {count} {kind}" for kind in ("ungradable", "rejected") if (count := statuses.count(kind)))
+    print(
+        f"{len(statuses)} scans{others}; {identity.name} ({identity.sha256[:12]}) on {identity.runtime}; {DISCLAIMER}",
+        file=sys.stderr,
+    )
