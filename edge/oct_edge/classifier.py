@@ -7,14 +7,14 @@ person; a suspicion of an urgent case is never hidden that way.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 
 from oct_edge.bundle import Bundle, SameClass, open_bundle
-from oct_edge.errors import ScanError, SelfTestFailed
+from oct_edge.errors import MissingExtra, ScanError, SelfTestFailed
 from oct_edge.labels import GRADES, LABELS, URGENT, Group
 from oct_edge.preprocess import expand, to_tensor
 from oct_edge.reading import read_bytes
@@ -37,6 +37,7 @@ class Prepared:
     tensor: np.ndarray
     source: Source
     decode_ms: float
+    notes: tuple[str, ...] = ()
 
 
 class Classifier:
@@ -81,7 +82,7 @@ class Classifier:
         start = perf_counter()
         try:
             scan = decode_scan(data, name)
-        except ScanError as error:
+        except (ScanError, MissingExtra) as error:
             return rejected(error, Source(name, hashlib.sha256(data).hexdigest()), self.identity)
         return _prepared(scan, start)
 
@@ -94,7 +95,7 @@ class Classifier:
         start = perf_counter()
         logits = self.runtime.logits(prepared.tensor)
         if not np.isfinite(logits).all() or (logits == logits[0]).all():
-            return ungradable(_MODEL_FAULT, prepared.source, self.identity)
+            return replace(ungradable(_MODEL_FAULT, prepared.source, self.identity), notes=prepared.notes)
         probabilities = self._calibrated(logits)
         inference_ms = (perf_counter() - start) * 1000
         referral, reasons = self._refer(probabilities)
@@ -103,6 +104,7 @@ class Classifier:
             source=prepared.source,
             status="classified",
             reasons=reasons,
+            notes=prepared.notes,
             label=LABELS[int(probabilities.argmax())],
             probabilities={name: round(float(p), 4) for name, p in zip(LABELS, probabilities, strict=True)},
             referral=referral,
@@ -155,7 +157,7 @@ class Classifier:
 def _prepared(scan: Scan, start: float) -> Prepared:
     tensor = to_tensor(scan)
     source = Source(scan.name, scan.sha256, scan.frame, scan.laterality)
-    return Prepared(tensor, source, (perf_counter() - start) * 1000)
+    return Prepared(tensor, source, (perf_counter() - start) * 1000, scan.notes)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -38,6 +38,13 @@ class QuarantineMode(StrEnum):
     link = "link"
 
 
+class SchemaKind(StrEnum):
+    """What there is a schema of."""
+
+    result = "result"
+    volume = "volume"
+
+
 ModelOption = Annotated[str, typer.Option("--model", metavar="NAME|PATH", help="A bundled model or a .tflite file.")]
 RuntimeOption = Annotated[RuntimeKind, typer.Option("--runtime", help="The TFLite runtime; auto is litert.")]
 ThreadsOption = Annotated[
@@ -78,34 +85,44 @@ def options(
 
 @app.command()
 def classify(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="JPEG or PNG files, or folders.", readable=False)],
+    inputs: Annotated[
+        list[str],
+        typer.Argument(metavar="PATH", help="JPEG, PNG, TIFF or DICOM files, folders, patterns, or - for stdin."),
+    ],
     model: ModelOption = DEFAULT,
-    as_json: Annotated[bool, typer.Option("--json", help="One oct-edge/result@1 object a line.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One oct-edge/result@1 object a line, oct-edge/volume@1 after a volume.")
+    ] = False,
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Look into subfolders too.")] = False,
     runtime: RuntimeOption = RuntimeKind.auto,
     threads: ThreadsOption = None,
 ) -> None:
     """Classify scans: CNV, DME, DRUSEN or NORMAL, with the referral that follows.
 
-    Exits 1 when at least one input was rejected; the others are answered all the same.
+    A volume gets one answer a frame, and a summary. Exits 1 when at least one input was rejected; the others are
+    answered all the same.
     """
     from oct_edge.classifier import Classifier
+    from oct_edge.result import Result
     from oct_edge.scan import expand_paths
     from oct_edge.table import Table
+    from oct_edge.volume import answers
 
-    files = expand_paths(paths, recursive=recursive)
+    files = expand_paths(inputs, recursive=recursive)
     classifier = Classifier.open(model, runtime.value, threads)
     table = Table([path.name for path in files])
     if not as_json:
         say(table.header())
     statuses = []
-    for path in files:
-        result = classifier.classify_file(path)
-        statuses.append(result.status)
-        say(result.to_json() if as_json else table.row(result))
+    for answer in (answer for path in files for answer in answers(classifier, path)):
+        if isinstance(answer, Result):
+            statuses.append(answer.status)
+            say(answer.to_json() if as_json else table.row(answer))
+        else:
+            say(answer.to_json() if as_json else table.volume(answer))
     rejections = statuses.count("rejected")
     if not as_json:
-        _print_summary(len(files), rejections, classifier)
+        _print_summary(len(statuses), rejections, classifier)
     raise typer.Exit(1 if rejections else 0)
 
 
@@ -203,11 +220,13 @@ def models(
 
 
 @app.command()
-def schema() -> None:
-    """Print the JSON Schema of a result."""
-    from oct_edge.result import json_schema
+def schema(
+    of: Annotated[SchemaKind, typer.Argument(metavar="[result|volume]", help="Of what.")] = SchemaKind.result,
+) -> None:
+    """Print the JSON Schema of a result, or of the summary of a volume."""
+    from oct_edge import result, volume
 
-    print(json.dumps(json_schema(), indent=2))
+    print(json.dumps(volume.json_schema() if of is SchemaKind.volume else result.json_schema(), indent=2))
 
 
 def _print_summary(scans: int, rejections: int, classifier: "Classifier") -> None:
