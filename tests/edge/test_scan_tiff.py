@@ -102,9 +102,7 @@ def test_a_page_is_turned_as_its_orientation_says(orientation: int) -> None:
         pytest.param(b"II*\0\x08\0\0\0" + struct.pack("<H", 0) + struct.pack("<I", 8), "damaged_image", id="circle"),
         pytest.param(b"II*\0\0\0\0\0", "damaged_image", id="no page"),
         pytest.param(b"II*\0", "damaged_image", id="four bytes"),
-        pytest.param(
-            tiff_of([grey_page(VALUES)], order=">", big=True), "unsupported_format", id="big, other order"
-        ),
+        pytest.param(tiff_of([grey_page(VALUES)], order=">", big=True), "unsupported_format", id="big, other order"),
         pytest.param(tiff_of([grey_page(VALUES, t50000=(7,) * 2**20)] * 2), "too_large", id="a tag of 4 MiB"),
     ],
 )
