@@ -1,15 +1,16 @@
-# make classify | test | faults | systemd | lint | bench | nightly | mediapipe | arm64 | powercut | samples | cards
+# make classify | test | faults | fuzz | systemd | lint | bench | nightly | mediapipe | arm64 | powercut | samples | cards
 # Everything is installed into virtual environments in this folder; nothing else is touched.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PIP = -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help classify test faults systemd lint format bench mediapipe arm64 powercut nightly samples cards clean
+.PHONY: help classify test faults fuzz systemd lint format bench mediapipe arm64 powercut nightly samples cards clean
 
 help:
 	@echo 'make classify  set up without TensorFlow and classify the bundled synthetic phantoms'
 	@echo 'make test      set up with everything and run all tests'
 	@echo 'make faults    kill, starve and damage the watching daemon for minutes (docs/faults.md)'
+	@echo 'make fuzz      read COUNT=20000 mutated pictures, or for SECONDS=, from SERIES=1; what breaks the reader is kept'
 	@echo 'make systemd   boot the service in containers and kill, stop and reboot it; needs root, mmdebstrap, systemd-nspawn'
 	@echo 'make lint      ruff and mypy'
 	@echo 'make format    let ruff rewrite what it can'
@@ -30,6 +31,9 @@ test: .venv/installed .venv-dev/installed
 
 faults: .venv/installed .venv-dev/installed
 	.venv-dev/bin/python -m pytest -m '' tests/system/test_watch*.py tests/system/test_faults*.py tests/system/test_fault_table.py
+
+fuzz: .venv-dev/installed
+	.venv-dev/bin/python scripts/fuzz/run $(COUNT:%=--count %) $(SECONDS:%=--seconds %) $(SERIES:%=--series %)
 
 systemd: .venv-dev/installed
 	.venv-dev/bin/python -m pytest -m '' tests/system/nspawn tests/system/test_systemd_unit.py tests/edge/test_cli_service.py

@@ -22,7 +22,7 @@ from intervals import interval
 
 from oct_edge.classifier import Classifier
 from oct_edge.labels import DISCLAIMER
-from oct_edge.pipeline import classify_files
+from oct_edge.pipeline import answers
 from oct_edge.preprocess import to_tensor
 from oct_edge.scan import expand_paths, read_scan
 from oct_models import DEFAULT, sample_scans
@@ -53,7 +53,7 @@ def _rows(classifier: Classifier, paths: list[Path], pairs: int) -> list[dict[st
     ways: dict[str, Callable[[], object]] = {
         "bare interpreter": lambda: [classifier.runtime.invoke(tensor) for tensor in tensors],
         "one scan after the other": lambda: [classifier.classify_file(path) for path in paths],
-        "decoding ahead": lambda: list(classify_files(classifier, paths)),
+        "decoding ahead": lambda: list(answers(classifier, paths)),
     }
     rates: dict[str, list[float]] = {way: [] for way in ways}
     for number in range(pairs + 1):  # the first finds cold caches

@@ -14,7 +14,7 @@ import numpy as np
 
 from oct_edge.bundle import Bundle, SameClass, open_bundle
 from oct_edge.decision import Decision, decision_of
-from oct_edge.errors import ScanError, SelfTestFailed
+from oct_edge.errors import MissingExtra, ScanError, SelfTestFailed
 from oct_edge.gate.gate import Seen
 from oct_edge.labels import LABELS
 from oct_edge.preprocess import expand, to_grey
@@ -42,6 +42,7 @@ class Prepared:
     seen: Seen
     source: Source
     decode_ms: float
+    notes: tuple[str, ...] = ()
 
 
 class Classifier:
@@ -67,7 +68,11 @@ class Classifier:
 
     def classify_file(self, path: Path) -> Result:
         """The result for a file, `rejected` with its reason where it holds no scan."""
-        return self._finished(self.prepare_file(path))
+        try:
+            data = read_bytes(path)
+        except ScanError as error:
+            return rejected(error, Source(path.name or str(path), None), self.identity)
+        return self.classify_bytes(data, path.name)
 
     def classify_bytes(self, data: bytes, name: str) -> Result:
         """The result for the bytes of a file, `rejected` with its reason where they are no scan."""
@@ -75,24 +80,29 @@ class Classifier:
 
     def classify(self, scan: Scan, *, decode_ms: float = 0.0) -> Result:
         """The result for a scan; `decode_ms` is the time already spent on reading it. Raises as `answer`."""
-        return self._finished(self._admitted(scan, perf_counter() - decode_ms / 1000))
-
-    def prepare_file(self, path: Path) -> Prepared | Result:
-        """As `prepare`, for a file."""
-        try:
-            data = read_bytes(path)
-        except ScanError as error:
-            return rejected(error, Source(path.name or str(path), None), self.identity)
-        return self.prepare(data, path.name)
+        return self._finished(self.admit(scan, decode_ms=decode_ms))
 
     def prepare(self, data: bytes, name: str) -> Prepared | Result:
         """What `answer` takes, or why there is no answer. Another thread may do this while the interpreter is busy."""
         start = perf_counter()
         try:
             scan = decode_scan(data, name)
-        except ScanError as error:
+        except (ScanError, MissingExtra) as error:
             return rejected(error, Source(name, hashlib.sha256(data).hexdigest()), self.identity)
-        return self._admitted(scan, start)
+        return self.admit(scan, decode_ms=(perf_counter() - start) * 1000)
+
+    def admit(self, scan: Scan, *, decode_ms: float = 0.0) -> Prepared | Result:
+        """The scan as `answer` takes it, if nothing speaks against it so far."""
+        start = perf_counter()
+        source = Source(scan.name, scan.sha256, scan.frame, scan.laterality)
+        reason = self.bundle.gate.check_pixels(scan.pixels)
+        if reason:
+            return self._ungradable(reason, source, scan.notes)
+        grey = to_grey(scan)
+        seen = self.bundle.gate.look(grey)
+        if isinstance(seen, Reason):
+            return self._ungradable(seen, source, scan.notes)
+        return Prepared(expand(grey), seen, source, decode_ms + (perf_counter() - start) * 1000, scan.notes)
 
     def answer(self, prepared: Prepared) -> Result:
         """The result for a scan, `ungradable` where the model's answer is none or the gate does not let it through.
@@ -104,10 +114,10 @@ class Classifier:
         stored = self.runtime.invoke(prepared.tensor)
         logits, embedding = (self.runtime.outputs[name].dequantize(stored[name]) for name in ("logits", "embedding"))
         if not np.isfinite(logits).all() or (logits == logits[0]).all():
-            return self._ungradable(_MODEL_FAULT, prepared.source)
+            return self._ungradable(_MODEL_FAULT, prepared.source, prepared.notes)
         verdict = self.bundle.gate.judge(prepared.seen, embedding)
         if verdict.refusal:
-            return self._ungradable(verdict.refusal, prepared.source)
+            return self._ungradable(verdict.refusal, prepared.source, prepared.notes)
         probabilities = self.decision.reweighted(self._calibrated(logits))
         inference_ms = (perf_counter() - start) * 1000
         referral, reasons = self.decision.refer(probabilities, verdict.doubt)
@@ -116,7 +126,7 @@ class Classifier:
             source=prepared.source,
             status="classified",
             reasons=reasons,
-            notes=verdict.notes,
+            notes=(*prepared.notes, *verdict.notes),
             label=LABELS[int(probabilities.argmax())],
             probabilities={name: round(float(p), 4) for name, p in zip(LABELS, probabilities, strict=True)},
             referral=referral,
@@ -157,20 +167,8 @@ class Classifier:
     def _finished(self, prepared: Prepared | Result) -> Result:
         return prepared if isinstance(prepared, Result) else self.answer(prepared)
 
-    def _admitted(self, scan: Scan, start: float) -> Prepared | Result:
-        """The scan as the network takes it, if nothing speaks against it so far."""
-        source = Source(scan.name, scan.sha256, scan.frame, scan.laterality)
-        reason = self.bundle.gate.check_pixels(scan.pixels)
-        if reason:
-            return self._ungradable(reason, source)
-        grey = to_grey(scan)
-        seen = self.bundle.gate.look(grey)
-        if isinstance(seen, Reason):
-            return self._ungradable(seen, source)
-        return Prepared(expand(grey), seen, source, (perf_counter() - start) * 1000)
-
-    def _ungradable(self, reason: Reason, source: Source) -> Result:
-        return ungradable(reason, source, self.identity, self.decision.threshold)
+    def _ungradable(self, reason: Reason, source: Source, notes: tuple[str, ...]) -> Result:
+        return ungradable(reason, source, self.identity, self.decision.threshold, notes)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -27,6 +27,13 @@ class QuarantineMode(StrEnum):
     link = "link"
 
 
+class SchemaKind(StrEnum):
+    """What there is a schema of."""
+
+    result = "result"
+    volume = "volume"
+
+
 def _print_versions(asked: bool) -> None:
     if not asked:
         return
@@ -155,11 +162,13 @@ def models(
 
 
 @app.command()
-def schema() -> None:
-    """Print the JSON Schema of a result."""
-    from oct_edge.result import json_schema
+def schema(
+    of: Annotated[SchemaKind, typer.Argument(metavar="[result|volume]", help="Of what.")] = SchemaKind.result,
+) -> None:
+    """Print the JSON Schema of a result, or of the summary of a volume."""
+    from oct_edge import result, volume
 
-    print(json.dumps(json_schema(), indent=2))
+    print(json.dumps(volume.json_schema() if of is SchemaKind.volume else result.json_schema(), indent=2))
 
 
 def main() -> None:

@@ -14,6 +14,9 @@ from oct_models import DEFAULT
 if TYPE_CHECKING:
     from oct_edge.classifier import Classifier
     from oct_edge.result import Result
+    from oct_edge.volume import Volume
+
+    Answer = Result | Volume
 
 
 class RuntimeKind(StrEnum):
@@ -56,9 +59,14 @@ ThreadsOption = Annotated[
 
 
 def classify(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="JPEG or PNG files, or folders.", readable=False)],
+    inputs: Annotated[
+        list[str],
+        typer.Argument(metavar="PATH", help="JPEG, PNG, TIFF or DICOM files, folders, patterns, or - for stdin."),
+    ],
     model: ModelOption = DEFAULT,
-    as_json: Annotated[bool, typer.Option("--json", help="One oct-edge/result@1 object a line.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One oct-edge/result@1 object a line, oct-edge/volume@1 after a volume.")
+    ] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="One row a scan, for spreadsheets.")] = False,
     output: Annotated[
         Path | None,
@@ -86,55 +94,63 @@ def classify(
 ) -> None:
     """Classify scans: CNV, DME, DRUSEN or NORMAL, with the referral that follows.
 
-    Exits 1 when at least one input was rejected; the others are answered all the same.
+    A volume gets one answer a frame, and a summary. Exits 1 when at least one input was rejected; the others are
+    answered all the same.
     """
     if as_json and as_csv:
         raise typer.BadParameter("--json and --csv are two forms of one output: choose one.")
     from oct_edge.bundle import open_bundle
     from oct_edge.classifier import Classifier
     from oct_edge.decision import decision_of
+    from oct_edge.result import Result
     from oct_edge.runtime import open_runtime
     from oct_edge.scan import expand_paths
 
-    files = expand_paths(paths, recursive=recursive)
+    files = expand_paths(inputs, recursive=recursive)
     bundle = open_bundle(model)
     decision = decision_of(bundle, threshold=threshold, strict=strict, prior=_parsed(prior) if prior else None)
     classifier = Classifier(bundle, open_runtime(bundle.content, runtime.value, threads), decision)
-    header, line = _form(files, as_json=as_json, as_csv=as_csv)
+    header, form = _form(files, as_json=as_json, as_csv=as_csv)
     store = _store(output)
     if header:
         say(header)
     statuses = []
-    for result in _metered(_results(classifier, files), len(files)):
-        store(result)
-        say(line(result))
-        statuses.append(result.status)
+    for answer in _metered(_answers(classifier, files), len(files)):
+        store(answer)
+        if line := form(answer):
+            say(line)
+        if isinstance(answer, Result):
+            statuses.append(answer.status)
     if not (as_json or as_csv):
         _print_summary(statuses, classifier)
     raise typer.Exit(1 if "rejected" in statuses else 0)
 
 
-def _results(classifier: "Classifier", files: list[Path]) -> Iterator["Result"]:
+def _answers(classifier: "Classifier", files: list[Path]) -> Iterator["Answer"]:
     """One file needs no threads, which take a while to load."""
     if len(files) == 1:
-        return map(classifier.classify_file, files)
-    from oct_edge.pipeline import classify_files
+        from oct_edge.volume import answers as answers_of_one
 
-    return classify_files(classifier, files)
+        return answers_of_one(classifier, files[0])
+    from oct_edge.pipeline import answers
+
+    return answers(classifier, files)
 
 
-def _form(files: list[Path], *, as_json: bool, as_csv: bool) -> tuple[str, Callable[["Result"], str]]:
-    """The first line, and what makes a line of a result."""
+def _form(files: list[Path], *, as_json: bool, as_csv: bool) -> tuple[str, Callable[["Answer"], str]]:
+    """The first line, and what makes a line of an answer; an empty one is none."""
+    from oct_edge.result import Result
+
     if as_json:
-        return "", lambda result: result.to_json()
+        return "", lambda answer: answer.to_json()
     if as_csv:
         from oct_edge.exports import columns
 
-        return _text(columns.header()), lambda result: _text(columns.line(result))
+        return _text(columns.header()), lambda a: _text(columns.line(a)) if isinstance(a, Result) else ""
     from oct_edge.table import Table
 
     table = Table([path.name for path in files], coloured=is_coloured(sys.stdout))
-    return table.header(), table.row
+    return table.header(), lambda answer: table.row(answer) if isinstance(answer, Result) else table.volume(answer)
 
 
 def _text(line: bytes) -> str:
@@ -142,37 +158,41 @@ def _text(line: bytes) -> str:
     return line.decode().rstrip("\r\n")
 
 
-def _store(folder: Path | None) -> Callable[["Result"], None]:
-    """What writes a result into the folder, if there is one.
+def _store(folder: Path | None) -> Callable[["Answer"], None]:
+    """What writes an answer into the folder, if there is one.
 
     Raises:
         ConfigurationError: the folder cannot be used.
     """
     if folder is None:
-        return lambda result: None
+        return lambda answer: None
     from oct_edge.exports.folders import name_for, prepare
     from oct_edge.files import write_atomically
+    from oct_edge.result import Result
 
     prepare(folder, "--output")
 
-    def write(result: "Result") -> None:
-        name = name_for(result.source.name, result.source.sha256 or "unread")
-        write_atomically(folder / f"{name}.json", f"{result.to_json()}\n".encode())
+    def write(answer: "Answer") -> None:
+        frame = ".volume"
+        if isinstance(answer, Result):
+            frame = "" if answer.source.frame is None else f".{answer.source.frame:04}"
+        name = name_for(answer.source.name, answer.source.sha256 or "unread") + frame
+        write_atomically(folder / f"{name}.json", f"{answer.to_json()}\n".encode())
 
     return write
 
 
-def _metered(results: Iterator["Result"], total: int) -> Iterator["Result"]:
-    """The results, with a line that says how far it is, where a person waits and sees nothing else."""
+def _metered(answers: Iterator["Answer"], total: int) -> Iterator["Answer"]:
+    """The answers, with a line that says how far it is, where a person waits and sees nothing else."""
     if total < 2 or not sys.stderr.isatty() or sys.stdout.isatty():
-        yield from results
+        yield from answers
         return
     from oct_edge.meter import Meter
 
     meter = Meter(total)
     try:
-        for result in results:
-            yield result
+        for answer in answers:
+            yield answer
             meter.step()
     finally:
         meter.close()

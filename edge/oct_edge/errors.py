@@ -8,8 +8,11 @@
     │   ├── ScanTooLarge                      more bytes or pixels than any B-scan has
     │   ├── ScanIsLink                        a symbolic link in the watched folder
     │   ├── ScanNotAtRest                     it went on changing for too long
-    │   ├── UnsupportedFormat                 not a JPEG or PNG, whatever its name says
-    │   ├── UnsupportedPixels                 a JPEG or PNG whose pixels have no defined meaning as grey values
+    │   ├── UnsupportedFormat                 none of the formats that are read, whatever its name says
+    │   ├── UnsupportedPixels                 pixels that have no defined meaning as grey values
+    │   ├── UnsupportedCompression            pixels in a code for which there is no decoder
+    │   ├── OtherModality                     a DICOM file of another kind of picture, or of none
+    │   ├── ScanIsVolume                      many scans in one file, where one is wanted
     │   ├── ScanDamaged                       the picture ends early or does not decode
     │   ├── NotEnoughMemory                   the picture may be whole; there was no memory to decode it
     │   ├── WorkerCrashed                     the process that decodes and grades died on it, twice
@@ -119,10 +122,10 @@ class ScanNotAtRest(ScanError):
 
 
 class UnsupportedFormat(ScanError):
-    """The bytes are neither JPEG nor PNG. The name of the file plays no part in this."""
+    """The bytes are of none of the formats that are read. The name of the file plays no part in this."""
 
     code = "unsupported_format"
-    hint = "Export the B-scan as JPEG or PNG; renaming a file does not convert it."
+    hint = "Export the B-scan as DICOM, PNG, TIFF or JPEG; renaming a file does not convert it."
 
 
 class UnsupportedPixels(ScanError):
@@ -132,8 +135,29 @@ class UnsupportedPixels(ScanError):
     hint = "Export the B-scan as 8-bit or 16-bit grey."
 
 
+class UnsupportedCompression(ScanError):
+    """The pixels are in a code for which no decoder is installed, or whose damage could not be told from a picture."""
+
+    code = "unsupported_compression"
+    hint = "Export the scan without compression, or with a lossless one that docs/classify.md names."
+
+
+class OtherModality(ScanError):
+    """A DICOM file that says it is no OCT: a fundus photograph, a CT, a report. What it says is believed."""
+
+    code = "other_modality"
+    hint = "Export the B-scans of the OCT (modality OPT), or a secondary capture of one."
+
+
+class ScanIsVolume(ScanError):
+    """A file of many frames where one scan is wanted. A content has one final state here, and a volume many answers."""
+
+    code = "volume"
+    hint = "`oct-edge classify` answers each frame of it and sums up; a watched folder takes single B-scans."
+
+
 class ScanDamaged(ScanError):
-    """The header is that of a JPEG or PNG, but the picture does not decode to its end."""
+    """The header is that of a format that is read, but the picture does not decode to its end."""
 
     code = "damaged_image"
     hint = "Copy it again from the device; the original was left where it is."

@@ -13,24 +13,58 @@ from pathlib import Path
 
 from oct_edge.errors import ScanNotFound, ScanTooLarge, ScanUnreadable
 
-SUFFIXES = (".jpeg", ".jpg", ".png")
+PICTURES = (".jpeg", ".jpg", ".png")
+VOLUMES = (".tiff", ".tif", ".dcm", ".dicom")
+SUFFIXES = (*PICTURES, *VOLUMES)
 MAX_BYTES = 64 * 2**20
+MAX_VOLUME_BYTES = 256 * 2**20
+_CHUNK = 1 << 20
+
+TIFF = (b"II*\0", b"MM\0*", b"II+\0")  # Pillow reads no BigTIFF of the other byte order
+DICOM, DICOM_AT = b"DICM", 128
 
 _NAME_A_SCAN = "Name a scan, or a folder that holds some; --recursive looks into subfolders too."
 
 
-def read_bytes(path: Path) -> bytes:
-    """All bytes of a regular file of at most `MAX_BYTES`; a FIFO or a device is refused without blocking on it."""
+def read_bytes(path: Path, *, volumes: bool = False) -> bytes:
+    """All bytes of a regular file of at most `MAX_BYTES`; a FIFO or a device is refused without blocking on it.
+
+    With `volumes`, a file that begins as a format of volumes does may have `MAX_VOLUME_BYTES`.
+    """
     with _opened(path) as file:
-        if os.fstat(file.fileno()).st_size > MAX_BYTES:
-            raise ScanTooLarge(f"{path}: larger than {MAX_BYTES >> 20} MiB.")
+        limit = _limit(file) if volumes else MAX_BYTES
+        if os.fstat(file.fileno()).st_size > limit:
+            raise _too_large(str(path), limit)
         return file.read()
+
+
+def read_pipe(pipe: BufferedReader, name: str) -> bytes:
+    """All bytes that come through a pipe, which is not asked for many more than a file may have."""
+    try:
+        limit, data = _limit(pipe), bytearray()
+        while chunk := pipe.read(_CHUNK):
+            data += chunk
+            if len(data) > limit:
+                raise _too_large(name, limit)
+        return bytes(data)
+    except (OSError, ValueError, MemoryError) as error:
+        raise ScanUnreadable(f"{name}: cannot be read ({reason_of(error)}).") from error
 
 
 def digest_of(path: Path) -> str:
     """SHA-256 of a regular file of any size, in hex."""
     with _opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _too_large(name: str, limit: int) -> ScanTooLarge:
+    return ScanTooLarge(f"{name}: larger than {limit >> 20} MiB.")
+
+
+def _limit(file: BufferedReader) -> int:
+    start = file.peek(DICOM_AT + len(DICOM))
+    is_volume = start.startswith(TIFF) or start[DICOM_AT:].startswith(DICOM)
+    return MAX_VOLUME_BYTES if is_volume else MAX_BYTES
 
 
 @contextmanager

@@ -4,6 +4,7 @@
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -19,7 +20,10 @@ Status = Literal["classified", "ungradable", "rejected"]
 
 @dataclass(frozen=True)
 class Source:
-    """Where the picture came from. `sha256` (of the bytes read) is null where they could not be read."""
+    """Where the picture came from. `sha256` (of the bytes read) is null where they could not be read.
+
+    `frame` is its number in a volume, from 1.
+    """
 
     name: str
     sha256: str | None
@@ -95,8 +99,7 @@ class Result:
 
     @cached_property
     def _line(self) -> str:  # the ledger, a file, the files of lines and the terminal all get it
-        content = asdict(self, dict_factory=_all_readable)
-        return json.dumps({key: content[key] for key in _ORDER}, allow_nan=False)
+        return line_of(self, _ORDER)
 
     @classmethod
     def from_json(cls, line: str) -> "Result":
@@ -122,6 +125,12 @@ _ORDER = (
 )
 
 
+def line_of(answer: Any, order: Iterable[str]) -> str:
+    """A dataclass as one line of ASCII, its fields in this order."""
+    content = asdict(answer, dict_factory=_all_readable)
+    return json.dumps({key: content[key] for key in order}, allow_nan=False)
+
+
 def _all_readable(entries: list[tuple[str, Any]]) -> dict[str, Any]:
     return {key: readable(value) if isinstance(value, str) else value for key, value in entries}
 
@@ -140,10 +149,12 @@ def rejected(error: OctEdgeError, source: Source, model: ModelIdentity) -> Resul
     return Result(utc_now(), source, "rejected", model, (reason,))
 
 
-def ungradable(reason: Reason, source: Source, model: ModelIdentity, threshold: float) -> Result:
+def ungradable(
+    reason: Reason, source: Source, model: ModelIdentity, threshold: float, notes: tuple[str, ...] = ()
+) -> Result:
     """The result of a picture that gets no class; `threshold` is that of the model for what is urgent."""
     referral = Referral("human_review", None, threshold)
-    return Result(utc_now(), source, "ungradable", model, (reason,), referral=referral)
+    return Result(utc_now(), source, "ungradable", model, (reason,), notes, referral=referral)
 
 
 def utc_now() -> str:
@@ -152,11 +163,17 @@ def utc_now() -> str:
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of one result."""
-    schema = _object(Result)
-    schema["properties"]["schema"] = {"const": SCHEMA}
-    schema["properties"]["disclaimer"] = {"const": DISCLAIMER}
+    schema = schema_of(Result, SCHEMA)
     schema["properties"]["label"] = {"enum": [*LABELS, None]}
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": SCHEMA, **schema}
+    return schema
+
+
+def schema_of(kind: type, name: str) -> dict[str, Any]:
+    """JSON Schema of a dataclass that says its `schema`, which has this name, and its `disclaimer`."""
+    schema = _object(kind)
+    schema["properties"]["schema"] = {"const": name}
+    schema["properties"]["disclaimer"] = {"const": DISCLAIMER}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": name, **schema}
 
 
 def _object(kind: type) -> dict[str, Any]:

@@ -45,6 +45,12 @@ def negatives() -> Path:
 
 
 @pytest.fixture(scope="session")
+def dicom_not_oct() -> Path:
+    """DICOM files of other modalities."""
+    return _shared("dicom_not_oct")
+
+
+@pytest.fixture(scope="session")
 def coral() -> list[Path]:
     """MobileNets of other people: intact .tflite files without our card."""
     return sorted(_shared("weights/coral").glob("*.tflite"))

@@ -1,5 +1,6 @@
 """`oct-edge` as people and machines meet it: what it prints where, and how it ends."""
 
+import hashlib
 import json
 import os
 import signal
@@ -8,16 +9,21 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from fuzz.pictures import dicom_of
 from jsonschema import Draft202012Validator
+from PIL import Image
 from typer.testing import CliRunner, Result
 
 from oct_edge.bundle import Bundle
 from oct_edge.cli import app
 from oct_edge.cli_classify import RuntimeKind
 from oct_edge.labels import DISCLAIMER, LABELS
+from oct_edge.reading import MAX_BYTES
 from oct_edge.result import json_schema
 from oct_edge.runtime import KINDS, installed_runtimes
+from oct_edge.volume import json_schema as volume_schema
 from oct_models import DEFAULT, bundled_models
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -33,6 +39,10 @@ def lines(output: str) -> list[dict]:
     for answer in answers:
         VALIDATOR.validate(answer)
     return answers
+
+
+def volume_of(paths: list[Path]) -> bytes:
+    return dicom_of([np.asarray(Image.open(path).convert("L")) for path in paths])
 
 
 @pytest.fixture
@@ -80,6 +90,76 @@ def test_a_folder_is_answered_scan_by_scan_and_ends_with_0(samples: list[Path]) 
 def test_an_empty_folder_is_an_input_without_an_answer(tmp_path: Path) -> None:
     done = oct_edge("classify", tmp_path, "--json")
     assert (done.exit_code, lines(done.stdout)[0]["reasons"][0]["code"]) == (1, "unreadable")
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "dicom"])
+def test_standard_input_is_an_input_like_any_other(samples: list[Path], kind: str) -> None:
+    data = samples[0].read_bytes() if kind == "jpeg" else volume_of(samples[:1])
+    command = [Path(sys.executable).parent / "oct-edge", "classify", "--json", "-", samples[1]]
+    done = subprocess.run(command, input=data, capture_output=True)
+    first, second = lines(done.stdout.decode())
+    assert (first["source"]["name"], first["source"]["sha256"]) == ("stdin", hashlib.sha256(data).hexdigest())
+    assert (second["source"]["name"], done.returncode) == (samples[1].name, 0)
+
+
+def test_standard_input_without_a_byte_or_with_too_many_is_rejected() -> None:
+    command = [Path(sys.executable).parent / "oct-edge", "classify", "--json", "-"]
+    for size, code in ((0, "empty_file"), (MAX_BYTES + 1, "too_large")):
+        done = subprocess.run(command, input=bytes(size), capture_output=True)
+        assert (done.returncode, lines(done.stdout.decode())[0]["reasons"][0]["code"]) == (1, code)
+
+
+def test_a_pattern_in_quotes_and_a_folder_with_its_subfolders_are_expanded(samples: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    for name in ("a.jpeg", "b.jpeg", "sub/c.jpeg"):
+        (tmp_path / name).write_bytes(samples[0].read_bytes())
+    for arguments, names in (
+        ([tmp_path / "*.jpeg"], ["a.jpeg", "b.jpeg"]),
+        ([tmp_path], ["a.jpeg", "b.jpeg"]),
+        ([tmp_path, "--recursive"], ["a.jpeg", "b.jpeg", "c.jpeg"]),
+    ):
+        answered = lines(oct_edge("classify", *arguments, "--json").stdout)
+        assert [answer["source"]["name"] for answer in answered] == names
+
+
+def test_a_volume_gets_a_line_for_each_frame_and_one_for_all(samples: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "eye.dcm").write_bytes(volume_of(samples[:3]))
+    done = oct_edge("classify", tmp_path, samples[0], "--json")
+    *frames, volume, single = done.stdout.splitlines()
+    assert done.exit_code == 0
+    assert [answer["source"]["frame"] for answer in lines("\n".join([*frames, single]))] == [1, 2, 3, None]
+    Draft202012Validator(volume_schema()).validate(json.loads(volume))
+
+    header, *rows = oct_edge("classify", tmp_path, samples[0]).stdout.splitlines()
+    column = header.index("label")
+    assert [row[:column].split()[-1] for row in rows] == ["#1", "#2", "#3", "eye.dcm", samples[0].name]
+    assert "3 frames" in rows[3]
+    assert "not validated" in rows[3]
+
+
+def test_a_dicom_file_without_the_extra_is_rejected_and_the_others_are_answered(
+    samples: list[Path], tmp_path: Path
+) -> None:
+    (tmp_path / "eye.dcm").write_bytes(volume_of(samples[:1]))
+    arguments = ["oct-edge", "classify", str(tmp_path), str(samples[0]), "--json"]
+    script = (
+        f"import sys; sys.modules['pydicom'] = None; sys.argv = {arguments!r}; from oct_edge.cli import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    missing, answered = lines(done.stdout)
+    assert (done.returncode, answered["status"]) == (1, "classified")
+    assert missing["reasons"][0]["code"] == "missing_extra"
+    assert "oct-edge[dicom]" in missing["reasons"][0]["hint"]
+
+
+def test_pydicom_is_loaded_for_dicom_only(samples: list[Path]) -> None:
+    arguments = ["oct-edge", "classify", str(samples[0])]
+    script = (
+        "import sys, atexit; atexit.register(lambda: print('pydicom' in sys.modules))\n"
+        f"sys.argv = {arguments!r}; from oct_edge.cli import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "False")
 
 
 def test_real_scans_are_classified(run_command: Run, oct2017: Path) -> None:
@@ -200,6 +280,9 @@ def test_models_are_checked_against_their_golden_answers(bundle: Bundle) -> None
 
 def test_the_schema_is_printed_by_the_code() -> None:
     assert json.loads(oct_edge("schema").stdout) == json_schema()
+    assert json.loads(oct_edge("schema", "result").stdout) == json_schema()
+    assert json.loads(oct_edge("schema", "volume").stdout) == volume_schema()
+    assert oct_edge("schema", "eye").exit_code == 2
 
 
 def test_the_version_is_all_that_a_bug_report_needs(bundle: Bundle) -> None:

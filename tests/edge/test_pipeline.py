@@ -8,7 +8,7 @@ import pytest
 
 from oct_edge.classifier import Classifier, Prepared
 from oct_edge.errors import InferenceFailed
-from oct_edge.pipeline import AHEAD, Pipeline, classify_files
+from oct_edge.pipeline import AHEAD, Pipeline, answers
 from oct_edge.result import Result
 
 
@@ -20,12 +20,12 @@ def test_the_answers_are_those_of_one_scan_at_a_time_in_their_order(
     classifier: Classifier, samples: list[Path], tmp_path: Path
 ) -> None:
     paths = [*samples, tmp_path / "gone.jpeg", *samples[::-1], tmp_path]
-    found = [said(result) for result in classify_files(classifier, paths)]
+    found = [said(result) for result in answers(classifier, paths)]
     assert found == [said(classifier.classify_file(path)) for path in paths]
 
 
 def test_no_files_have_no_answers(classifier: Classifier) -> None:
-    assert list(classify_files(classifier, [])) == []
+    assert list(answers(classifier, [])) == []
 
 
 def test_so_few_files_are_read_ahead(classifier: Classifier, samples: list[Path]) -> None:
@@ -36,14 +36,14 @@ def test_so_few_files_are_read_ahead(classifier: Classifier, samples: list[Path]
             asked.append(path)
             yield path
 
-    results = classify_files(classifier, paths())
+    results = answers(classifier, paths())
     for count, _ in enumerate(results, start=1):
         assert len(asked) <= count + AHEAD - 1
 
 
 def test_who_stops_asking_ends_the_threads(classifier: Classifier, samples: list[Path]) -> None:
     before = threading.active_count()
-    results = classify_files(classifier, samples * 10)
+    results = answers(classifier, samples * 10)
     next(results)
     assert threading.active_count() == before + 2
     results.close()  # type: ignore[attr-defined]
@@ -75,4 +75,4 @@ def test_what_fails_in_the_interpreter_is_raised_where_the_result_is_asked_for(
 
     monkeypatch.setattr(classifier.runtime, "invoke", fail)
     with pytest.raises(InferenceFailed):
-        list(classify_files(classifier, samples))
+        list(answers(classifier, samples))

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageCms, ImageOps
 
-from oct_edge.errors import ScanError
+from oct_edge.errors import ScanError, UnsupportedFormat
 from oct_edge.reading import MAX_BYTES
-from oct_edge.scan import decode_scan, read_scan
+from oct_edge.scan import PICTURES, decode_scan, read_scan
 from oct_models import sample_scans
 
 JPEG = sample_scans()[0].read_bytes()
@@ -105,7 +105,7 @@ def test_where_there_is_no_memory_no_picture_is_called_damaged(tmp_path: Path) -
     Image.fromarray(grey).convert("RGB").save(tmp_path / "x.jpeg")
     program = """if True:
         import re, resource, sys
-        from oct_edge.errors import ScanError
+        from oct_edge.errors import ScanError, UnsupportedFormat
         from oct_edge.scan import read_scan
         kib = int(re.findall(r"VmSize:\\s+(\\d+)", open("/proc/self/status").read())[0])
         resource.setrlimit(resource.RLIMIT_AS, (kib * 1024 + 2**22, resource.RLIM_INFINITY))
@@ -140,7 +140,8 @@ def test_damage_at_any_byte_is_refused_or_harmless(kind: str, damage: Callable[[
         pytest.param(b"Patient: A. Example\n", "unsupported_format", id="text renamed .jpeg"),
         pytest.param(encode(GREY, "GIF"), "unsupported_format", id="GIF"),
         pytest.param(encode(GREY, "BMP"), "unsupported_format", id="BMP"),
-        pytest.param(encode(GREY, "TIFF"), "unsupported_format", id="TIFF"),
+        pytest.param(encode(GREY, "WEBP"), "unsupported_format", id="WEBP"),
+        pytest.param(encode(GREY, "EPS"), "unsupported_format", id="EPS"),
         pytest.param(encode(see_through("RGBA")), "unsupported_pixels", id="RGBA see-through"),
         pytest.param(encode(see_through("LA")), "unsupported_pixels", id="LA see-through"),
         pytest.param(encode(GREY, transparency=GREY.getpixel((0, 0))), "unsupported_pixels", id="L see-through"),
@@ -154,6 +155,39 @@ def test_damage_at_any_byte_is_refused_or_harmless(kind: str, damage: Callable[[
 )
 def test_what_is_no_grey_scan_is_refused_with_its_own_code(data: bytes, code: str) -> None:
     assert refusal(data).code == code
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "notes"),
+    [
+        (JPEG, "scan.jpeg", ()),
+        (JPEG, "SCAN.JPG", ()),
+        (PNG, "scan.jpeg", ("suffix_mismatch",)),
+        (JPEG, "scan.png", ("suffix_mismatch",)),
+        (JPEG, "scan.dcm", ("suffix_mismatch",)),
+        (encode(GREY, "TIFF"), "scan.jpeg", ("suffix_mismatch",)),
+        (encode(GREY, "TIFF"), "scan.tif", ()),
+        (PNG, "IM000001", ()),
+        (PNG, "scan.backup", ()),
+    ],
+)
+def test_the_content_decides_and_a_name_that_says_otherwise_is_noted(
+    data: bytes, name: str, notes: tuple[str, ...]
+) -> None:
+    assert decode_scan(data, name).notes == notes
+
+
+def test_a_data_set_takes_only_the_kinds_that_it_asks_for() -> None:
+    with pytest.raises(UnsupportedFormat, match="neither JPEG nor PNG"):
+        decode_scan(encode(GREY, "TIFF"), "scan.png", PICTURES)
+    assert decode_scan(PNG, "scan.png", PICTURES).pixels.ndim == 2
+
+
+def test_a_colour_profile_changes_no_value() -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for image in (GREY, GREY.convert("RGB")):
+        pixels = decode_scan(encode(image, icc_profile=profile), "scan.png").pixels
+        np.testing.assert_array_equal(pixels, np.asarray(GREY))
 
 
 def test_a_photograph_is_refused(negatives: Path) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from oct_edge.errors import DataSetError
 from oct_edge.labels import LABELS
-from oct_edge.reading import SUFFIXES
+from oct_edge.reading import PICTURES
 from oct_trainer.wording import few
 
 SPLITS = ("train", "val", "test")
@@ -149,7 +149,7 @@ def _doubt(path: Path, label: str) -> str | None:
 
 
 def _is_scan(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES
+    return path.suffix.lower() in PICTURES
 
 
 def _read_table(table: Path) -> Layout:

@@ -8,7 +8,7 @@ import numpy as np
 from oct_edge.errors import DataSetError, ScanError
 from oct_edge.preprocess import SIZE, to_grey
 from oct_edge.reading import read_bytes
-from oct_edge.scan import decode_scan
+from oct_edge.scan import PICTURES, decode_scan
 from oct_trainer.dataset import Sample, in_order_of_splits
 from oct_trainer.layout import SPLITS
 from oct_trainer.wording import few
@@ -67,7 +67,7 @@ def load_pictures(samples: Sequence[Sample]) -> Pictures:
     for i, sample in enumerate(samples):
         try:
             data = read_bytes(sample.path)
-            scan = decode_scan(data, str(sample.path))
+            scan = decode_scan(data, str(sample.path), PICTURES)
         except ScanError as error:
             damaged.append(error.message.rstrip("."))
             continue

@@ -16,7 +16,7 @@ from PIL import Image
 
 from oct_edge.errors import ScanError
 from oct_edge.reading import read_bytes
-from oct_edge.scan import decode_scan
+from oct_edge.scan import PICTURES, decode_scan
 from oct_trainer.audit.fingerprint import fingerprint
 from oct_trainer.layout import Listed, as_utf8, read_layout
 
@@ -74,7 +74,7 @@ def take_inventory(root: Path, on_progress: Callable[[int, int], None] | None = 
 def _read(scan: Listed) -> Entry:
     try:
         data = read_bytes(scan.path)
-        pixels = decode_scan(data, scan.path.name).pixels
+        pixels = decode_scan(data, scan.path.name, PICTURES).pixels
     except ScanError as error:
         return Entry(**vars(scan), problem=(error.code, as_utf8(error.message)))
     height, width = pixels.shape
@@ -85,7 +85,7 @@ def _read(scan: Listed) -> Entry:
 
 def _encoding(data: bytes) -> tuple[str, str]:
     """The pixel mode, and which quantization tables the file was written with; PNG has none."""
-    with warnings.catch_warnings(action="ignore"), Image.open(BytesIO(data), formats=["JPEG", "PNG"]) as image:
+    with warnings.catch_warnings(action="ignore"), Image.open(BytesIO(data), formats=PICTURES) as image:
         tables = getattr(image, "quantization", None)
         if not tables:
             return image.mode, str(image.format)
