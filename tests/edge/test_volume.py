@@ -103,10 +103,10 @@ def test_notes_are_those_of_the_file_and_of_any_frame(
     frames = [grey(samples[0]), grey(samples[0]) // 4]
     data = dicom_of(frames, WindowCenter=64, WindowWidth=129, BurnedInAnnotation="YES")
     (tmp_path / "eye.tif").write_bytes(data)
-    first, second, volume = answers(classifier, tmp_path / "eye.tif")
-    assert first.notes == ("suffix_mismatch", "burned_in_annotation", "window_clipped")
-    assert second.notes == ("suffix_mismatch", "burned_in_annotation")
-    assert volume.notes == first.notes
+    first, second, volume = (set(answer.notes) for answer in answers(classifier, tmp_path / "eye.tif"))
+    assert first - second == {"window_clipped"}
+    assert second >= {"suffix_mismatch", "burned_in_annotation"}
+    assert volume == first | second
 
 
 def test_frames_are_decoded_one_at_a_time(classifier: Classifier, samples: list[Path], tmp_path: Path) -> None:
