@@ -109,6 +109,12 @@ def test_standard_input_without_a_byte_or_with_too_many_is_rejected() -> None:
         assert (done.returncode, lines(done.stdout.decode())[0]["reasons"][0]["code"]) == (1, code)
 
 
+def test_a_closed_standard_input_is_rejected() -> None:
+    command = f"exec {Path(sys.executable).parent / 'oct-edge'} classify --json - <&-"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True)
+    assert (done.returncode, lines(done.stdout)[0]["reasons"][0]["code"], done.stderr) == (1, "unreadable", "")
+
+
 def test_a_pattern_in_quotes_and_a_folder_with_its_subfolders_are_expanded(samples: list[Path], tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     for name in ("a.jpeg", "b.jpeg", "sub/c.jpeg"):

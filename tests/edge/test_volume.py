@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 from PIL import Image
 
 from oct_edge.classifier import Classifier
+from oct_edge.gate.gate import SYNTHETIC
 from oct_edge.labels import DISCLAIMER, LABELS
 from oct_edge.result import Result
 from oct_edge.volume import Volume, answers, json_schema
@@ -103,11 +104,12 @@ def test_notes_are_those_of_the_file_and_of_any_frame(
     frames = [grey(samples[0]), grey(samples[0]) // 4]
     data = dicom_of(frames, WindowCenter=64, WindowWidth=129, BurnedInAnnotation="YES")
     (tmp_path / "eye.tif").write_bytes(data)
-    first, second, volume = answers(classifier, tmp_path / "eye.tif")
-    assert first.notes[:3] == ("suffix_mismatch", "burned_in_annotation", "window_clipped")
-    assert second.notes[:2] == ("suffix_mismatch", "burned_in_annotation")
-    assert "window_clipped" not in second.notes
-    assert set(volume.notes) == {*first.notes, *second.notes}
+    first, second, volume = (
+        {note for note in answer.notes if note != SYNTHETIC} for answer in answers(classifier, tmp_path / "eye.tif")
+    )
+    assert first - second == {"window_clipped"}
+    assert second >= {"suffix_mismatch", "burned_in_annotation"}
+    assert volume == first | second
 
 
 def test_frames_are_decoded_one_at_a_time(classifier: Classifier, samples: list[Path], tmp_path: Path) -> None:

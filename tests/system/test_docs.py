@@ -9,13 +9,20 @@ from itertools import takewhile
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from oct_edge import reading
 from oct_edge.bundle import open_bundle
+from oct_edge.clock import UNSYNCED
+from oct_edge.errors import MissingExtra, ScanError
 from oct_edge.health import HINTS
 from oct_edge.ledger.store import Ledger
 from oct_edge.ledger.tally import Tally
 from oct_edge.metrics import PREFIX, Histogram, Sight, render
 from oct_edge.result import ModelIdentity
+from oct_edge.scan import identity, png, tiff
+from oct_edge.scan.dicom import header
+from oct_edge.scan.identity import BURNED_IN, SUFFIX_MISMATCH, WINDOW_CLIPPED
 from oct_edge.status import lines, status
 from oct_models import bundled_models
 
@@ -63,7 +70,7 @@ def test_the_readme_shows_what_the_first_command_prints(run_command: Command) ->
 def test_the_page_on_classify_shows_what_strict_prints(run_command: Command) -> None:
     done = run_command("oct-edge", "classify", ROOT / "models/oct_models/samples", "--strict")
     assert done.returncode == 0, done.stderr
-    shown = blocks(ROOT / "docs/classify.md", "text")[0]
+    shown = blocks(ROOT / "docs/classify.md", "text")[-1]
     assert [line.split()[:2] for line in shown.splitlines()] == [line.split()[:2] for line in done.stdout.splitlines()]
 
 
@@ -83,6 +90,30 @@ def test_every_page_and_help_says_what_it_is_not(run_command: Command) -> None:
         assert re.search(r"research use only", page.read_text(), re.IGNORECASE), page.name
     for name in ("oct-edge", "oct-train", "oct-convert"):
         assert "not a medical device" in " ".join(help_of(run_command, name).split())
+
+
+def test_the_result_page_lists_every_code_of_an_input_and_every_note() -> None:
+    listed = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "result.md").read_text(), re.MULTILINE)
+    assert {kind.code for kind in (*ScanError.__subclasses__(), MissingExtra)} <= set(listed)
+    assert {SUFFIX_MISMATCH, WINDOW_CLIPPED, BURNED_IN, UNSYNCED} <= set(listed)
+
+
+def test_the_classify_page_gives_the_limits_and_endings_of_the_reader() -> None:
+    page = (ROOT / "docs" / "classify.md").read_text()
+    limits = [f"{identity.MAX_PIXELS:,} pixels, {identity.MAX_SIDE:,} on a side", f"{identity.MAX_FRAMES:,} frames"]
+    limits += [f"| {reading.MAX_BYTES >> 20} MiB; a TIFF or DICOM file {reading.MAX_VOLUME_BYTES >> 20} MiB"]
+    limits += [f"| {header.MAX_INFLATED >> 20} MiB |", f"| {png.MAX_TEXT >> 20} MiB unpacked |"]
+    limits += [f"| {tiff.MAX_TAGS}, of {tiff.MAX_TAG_BYTES >> 20} MiB |"]
+    limits += [f"{header.MAX_READS:,} reads, and {header.MAX_READS_A_FRAME} more a frame"]
+    limits += [" ".join(f"`{suffix}`" for suffix in reading.SUFFIXES)]
+    assert [limit for limit in limits if limit not in page] == []
+
+
+def test_the_classify_page_shows_a_volume_as_it_is(run_command: Command, samples: list[Path], tmp_path: Path) -> None:
+    first, *others = [Image.open(path) for path in samples[1::2]]
+    first.save(tmp_path / "eye.tif", save_all=True, append_images=others, compression="tiff_lzw")
+    done = run_command("oct-edge", "classify", tmp_path / "eye.tif")
+    assert done.stdout in blocks(ROOT / "docs" / "classify.md", "text")
 
 
 def test_the_monitoring_page_lists_every_reason_and_every_metric() -> None:

@@ -8,7 +8,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import cast
 
-from oct_edge.errors import ScanEmpty, ScanIsVolume, UnsupportedFormat
+from oct_edge.errors import ScanEmpty, ScanIsVolume, ScanUnreadable, UnsupportedFormat
 from oct_edge.reading import DICOM, DICOM_AT, TIFF, read_bytes, read_pipe
 from oct_edge.scan.identity import SUFFIX_MISMATCH, Content, Scan
 from oct_edge.scan.jpeg import MAGIC as JPEG
@@ -116,6 +116,8 @@ def read_input(path: Path) -> tuple[bytes, str]:
         ScanError: they cannot be had.
     """
     if path == STDIN:
+        if sys.stdin is None:
+            raise ScanUnreadable("stdin: is closed.", hint="Name a scan, or send one through a pipe: `… < scan.png`.")
         return read_pipe(cast(BufferedReader, sys.stdin.buffer), "stdin"), "stdin"
     return read_bytes(path, volumes=True), path.name
 
