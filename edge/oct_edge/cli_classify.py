@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from oct_edge.console import is_coloured, say
+from oct_edge.prior import EXAMPLE, parse_prior
 from oct_models import DEFAULT
 
 if TYPE_CHECKING:
@@ -28,21 +29,13 @@ class RuntimeKind(StrEnum):
 
 
 def _shares(text: str | None) -> str | None:
-    """Four shares by name, such as CNV=0.1,DME=0.1,DRUSEN=0.1,NORMAL=0.7."""
+    """Four shares by name."""
     if text is not None:
         try:
-            _parsed(text)
+            parse_prior(text)
         except ValueError:
-            raise typer.BadParameter(f"{text!r} is not like CNV=0.1,DME=0.1,DRUSEN=0.1,NORMAL=0.7.") from None
+            raise typer.BadParameter(f"{text!r} is not like {EXAMPLE}.") from None
     return text
-
-
-def _parsed(text: str) -> dict[str, float]:
-    pairs = [part.split("=") for part in text.split(",")]
-    shares = {name.strip().upper(): float(share) for name, share in pairs}
-    if len(shares) < len(pairs):
-        raise ValueError
-    return shares
 
 
 def _threshold(value: float | None) -> float | None:
@@ -108,7 +101,7 @@ def classify(
 
     files = expand_paths(inputs, recursive=recursive)
     bundle = open_bundle(model)
-    decision = decision_of(bundle, threshold=threshold, strict=strict, prior=_parsed(prior) if prior else None)
+    decision = decision_of(bundle, threshold=threshold, strict=strict, prior=parse_prior(prior) if prior else None)
     classifier = Classifier(bundle, open_runtime(bundle.content, runtime.value, threads), decision)
     header, form = _form(files, as_json=as_json, as_csv=as_csv)
     store = _store(output)

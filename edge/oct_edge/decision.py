@@ -14,10 +14,10 @@ import numpy as np
 from oct_edge.bundle import Bundle
 from oct_edge.errors import ConfigurationError
 from oct_edge.labels import GRADES, LABELS, URGENT, Group
+from oct_edge.prior import EXAMPLE, WRONG, is_mix
 from oct_edge.result import Reason, Referral
 
 STRICT = 0.9  # the least confidence, where a person is to look at all but the plain cases
-_SUM = 0.01  # that priors may miss 1 by: they are written down rounded
 
 
 @dataclass(frozen=True)
@@ -82,12 +82,8 @@ def decision_of(
 
 
 def _weights(card: Mapping[str, Any], prior: Mapping[str, float]) -> tuple[float, ...]:
-    shares = prior.values()
-    if not (set(prior) == set(LABELS) and all(share > 0 for share in shares) and abs(sum(shares) - 1) <= _SUM):
-        raise ConfigurationError(
-            "the prior has to give each of the four classes a share above 0, and the shares have to sum to 1.",
-            hint=f"For example {','.join(f'{label}=0.25' for label in LABELS)}.",
-        )
+    if not is_mix(prior):
+        raise ConfigurationError(f"the prior has to {WRONG}.", hint=f"For example {EXAMPLE}.")
     trained = card.get("training", {}).get("class_prior")
     if not trained:
         raise ConfigurationError(

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from oct_edge import logs
 from oct_edge.clock import synchronised
 from oct_edge.config.live import Live
-from oct_edge.config.tree import Config
+from oct_edge.config.tree import Config, Decision
 from oct_edge.errors import DiskFull, InboxUnavailable, OutputMissing
 from oct_edge.events import Events
 from oct_edge.exports import Exports
@@ -26,6 +27,7 @@ from oct_edge.ledger.retention import Limits, Upkeep
 from oct_edge.ledger.store import Ledger
 from oct_edge.monitor import Monitor
 from oct_edge.naming import naming
+from oct_edge.prior import parse_prior
 from oct_edge.progress import Progress
 from oct_edge.signals import Signals
 from oct_edge.watch import Stop, Watcher, watch_once
@@ -64,7 +66,8 @@ def serve(config: Config, *, once: bool = False, read: Callable[[], Config] | No
             watcher.tracker.delay, watcher.give_up = live.config.source.stable, live.config.source.give_up
 
     with ExitStack() as stack:
-        worker = Worker(config.model.name, config.model.runtime, config.model.threads, pause=signals.wait)
+        model, decision = config.model, _told(config.decision)
+        worker = Worker(model.name, model.runtime, model.threads, decision=decision, pause=signals.wait)
         stack.callback(worker.close)
         health = stack.enter_context(closing(Health(config.state_folder)))
         textfile = config.metrics.textfile
@@ -167,6 +170,12 @@ class _Service:
             return nullcontext(self.signals)
         inbox, tracker = self.watcher.inbox, self.watcher.tracker
         return Events(self.signals, inbox, delay=lambda: tracker.delay, notice=self.progress.heard)
+
+
+def _told(decision: Decision) -> dict[str, Any]:
+    """The settings as `decision_of` takes them."""
+    prior = parse_prior(decision.prior) if decision.prior else None
+    return {"threshold": decision.threshold, "strict": decision.strict, "prior": prior}
 
 
 def _require_room(folders: Iterable[Path]) -> None:

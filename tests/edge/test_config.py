@@ -13,6 +13,7 @@ from oct_edge.config.tree import Config, Output, Source
 from oct_edge.console import DEBUG_VARIABLE
 from oct_edge.errors import SettingsRefused
 from oct_edge.naming import NAMES
+from oct_edge.prior import EXAMPLE, WRONG
 from oct_edge.runtime import KINDS
 from oct_edge.watch import GIVE_UP
 from oct_models import DEFAULT
@@ -191,6 +192,34 @@ def test_a_value_that_cannot_work_is_told_with_what_would(place: Place, text: st
     inbox = "" if text.startswith("inbox") else 'inbox = "/scans"\n'
     place.path.write_text(f'[output]\nfolder = "/results"\n[source]\n{inbox}{text}\n')
     assert place.mistakes() == [f"file:{4 + bool(inbox)}: {said}."]
+
+
+def test_what_is_true_or_false_may_be_spelled_in_a_variable(place: Place) -> None:
+    assert place.load(f"{PLACES}[decision]\nstrict = true\n").config().decision.strict is True
+    assert place.load(PLACES, OCT_EDGE_DECISION_STRICT="True").config().decision.strict is True
+    assert place.load(PLACES, OCT_EDGE_DECISION_STRICT="false").config().decision.strict is False
+    assert place.mistakes(PLACES, OCT_EDGE_DECISION_STRICT="yes") == [
+        'OCT_EDGE_DECISION_STRICT: decision.strict has to be true or false, not "yes".'
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("strict = 1", "decision.strict has to be true or false, not 1"),
+        ("threshold = 0", "decision.threshold has to be 0.0001 to 0.9999, not 0.0"),
+        ("threshold = 1", "decision.threshold has to be 0.0001 to 0.9999, not 1.0"),
+        ("threshold = true", "decision.threshold has to be a number, not true"),
+        ("prior = { CNV = 1 }", "decision.prior has to be a text, not a table"),
+        ('prior = "much"', f"decision.prior has to be like {EXAMPLE}"),
+        ('prior = "CNV=1,CNV=1"', f"decision.prior has to be like {EXAMPLE}"),
+        ('prior = "CNV=0.5,DME=0.5,DRUSEN=0.5,NORMAL=0.5"', f"decision.prior has to {WRONG}"),
+        ('prior = "CNV=0,DME=0.3,DRUSEN=0.3,NORMAL=0.4"', f"decision.prior has to {WRONG}"),
+        ('prior = "CNV=0.3,DME=0.3,DRUSEN=0.3,AMD=0.1"', f"decision.prior has to {WRONG}"),
+    ],
+)
+def test_a_decision_that_means_nothing_is_refused(place: Place, text: str, said: str) -> None:
+    assert place.mistakes(f"{PLACES}[decision]\n{text}\n") == [f"file:6: {said}."]
 
 
 def test_two_files_of_results_cannot_be_one(place: Place) -> None:

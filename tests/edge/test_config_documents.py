@@ -55,7 +55,7 @@ def test_the_example_is_right_as_it_is_and_without_its_marks(tmp_path: Path) -> 
 
 def row(key: Key) -> str:
     """The line that the page has to have for this key."""
-    values = ", ".join(f"`{choice}`" for choice in key.choices)
+    values = ", ".join(f"`{choice}`" for choice in (("true", "false") if key.kind is bool else key.choices))
     if not values:
         values = "path" if key.kind is Path else key.about.range() if key.kind in (int, float) else "text"
     default = "has to be set" if key.required else "" if key.default is None else f"`{toml_value(key.default)}`"

@@ -28,7 +28,7 @@ def other(key: Key) -> Any:
     """A value that is not the one of `OLD`."""
     if key.choices:
         return key.choices[-1] if value_of(OLD, key) != key.choices[-1] else key.choices[0]
-    return {str: "compact-int8", Path: Path("/other"), int: 7, float: 7.0}[key.kind]
+    return {str: "compact-int8", Path: Path("/other"), int: 7, float: 7.0, bool: True}[key.kind]
 
 
 @pytest.mark.parametrize("key", [key for key in KEYS.values() if key.name != "source.kind"], ids=lambda key: key.name)

@@ -100,7 +100,7 @@ def test_all_that_is_set_is_said(model: Any) -> None:
 def test_a_prior_that_is_none_is_refused_with_an_example(model: Any, prior: dict[str, float]) -> None:
     with pytest.raises(ConfigurationError, match="sum to 1") as caught:
         decision_of(model(), prior=prior)
-    assert "CNV=0.25" in caught.value.hint
+    assert "CNV=0.1" in caught.value.hint
 
 
 def test_a_card_that_does_not_know_its_own_mix_can_have_no_other(model: Any) -> None:

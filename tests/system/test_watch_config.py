@@ -7,14 +7,19 @@ import signal
 import subprocess
 import sys
 import termios
+import zipfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from oct_edge.bundle import CARD, LABELS_FILE, pack
 from oct_edge.config.keys import PREFIX
+from oct_edge.prior import EXAMPLE
+from oct_models import DEFAULT, bundled_models
 
 pytestmark = pytest.mark.system
 
@@ -76,6 +81,52 @@ def test_a_flag_wins_over_a_variable(configured: Configured, distinct: Distinct)
     configured.start("--once", "--stable", 0, daemon.inbox, OCT_EDGE_SOURCE_INBOX=nowhere, OCT_EDGE_SOURCE_STABLE="600")
     assert daemon.end() == 0
     assert daemon.answers(daemon.stored(), distinct(1))
+
+
+def test_what_is_set_of_the_decision_is_what_classify_decides_and_stays_in_the_ledger(
+    configured: Configured, samples: list[Path]
+) -> None:
+    daemon = configured.daemon
+    daemon.put([path.read_bytes() for path in samples])
+    configured.write("stable = 0", f'[decision]\nthreshold = 0.96\nstrict = true\nprior = "{EXAMPLE}"')
+    configured.start("--once")
+    assert daemon.end() == 0
+    options = ("--threshold", "0.96", "--strict", "--prior", EXAMPLE, "--json")
+    done = subprocess.run([COMMAND, "classify", *samples, *options], capture_output=True, text=True, check=True)
+    asked = decided(map(json.loads, done.stdout.splitlines()))
+    exported = subprocess.run([COMMAND, "results", "--state", daemon.state, "--json"], capture_output=True, text=True)
+    assert len(asked) == len(samples)
+    assert decided(daemon.stored()) == asked
+    assert decided(line["result"] for line in map(json.loads, exported.stdout.splitlines())) == asked
+    assert all(overrides["threshold"] == 0.96 for _, _, overrides in asked.values())
+
+
+def decided(results: Iterable[dict]) -> dict[str, tuple]:
+    """What follows for each content, and what was set."""
+    return {r["source"]["sha256"]: (r["probabilities"], r["referral"], r["overrides"]) for r in results}
+
+
+def test_a_prior_for_a_model_that_does_not_know_its_own_starts_nothing(
+    configured: Configured, without_prior: Path
+) -> None:
+    configured.write("", f'name = "{without_prior}"\n[decision]\nprior = "{EXAMPLE}"')
+    configured.start("--once")
+    assert configured.daemon.end() == 78
+    assert "does not say what mix of classes it was trained on" in configured.daemon.log()
+    assert not configured.daemon.output.exists()
+
+
+@pytest.fixture
+def without_prior(tmp_path: Path) -> Path:
+    """The default model with a card that names no mix of classes."""
+    content = bundled_models()[DEFAULT].read_bytes()
+    with zipfile.ZipFile(BytesIO(content)) as tail:
+        card = json.loads(tail.read(CARD))
+        files = {name: tail.read(name) for name in tail.namelist() if name not in (CARD, LABELS_FILE)}
+    del card["training"]["class_prior"]
+    path = tmp_path / "model.tflite"
+    path.write_bytes(pack(content[: card["tflite"]["bytes"]], card, files))
+    return path
 
 
 def test_settings_that_are_wrong_start_nothing(configured: Configured) -> None:

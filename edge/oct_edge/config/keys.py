@@ -27,7 +27,14 @@ FLAGS = {
     "model.threads": "--threads",
 }
 _SIMILAR = 0.7  # what is less alike is no misspelling
-_WORDS = {str: "a text", Path: "the path of a file or folder", int: "a whole number", float: "a number"}
+_WORDS = {
+    str: "a text",
+    Path: "the path of a file or folder",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+}
+_TRUTH = {"true": True, "false": False}
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,8 @@ class Key:
 
     def of_text(self, text: str) -> Any:
         """The value that a variable spells. Raises as `checked`."""
+        if self.kind is bool:
+            return self.checked(_TRUTH.get(text.lower(), text))
         return self.checked(_number(text) if self.kind in (int, float) else text)
 
     def checked(self, value: object) -> Any:
@@ -79,10 +88,12 @@ class Key:
             raise ValueError(f"cannot be {_shown(value)} in this release; it has to be {_either(self.choices)}")
         if self.choices and value not in self.choices:
             raise ValueError(f"has to be {_either(self.choices)}, not {_shown(value)}")
-        if not isinstance(value, self.kind) or isinstance(value, bool):
+        if not isinstance(value, self.kind) or (isinstance(value, bool) and self.kind is not bool):
             raise ValueError(f"has to be {_WORDS[self.kind]}, not {_shown(value)}")
         if isinstance(value, int | float) and not self._in_range(value):
             raise ValueError(f"has to be {self.about.range()}, not {_shown(value)}")
+        if self.about.form and isinstance(value, str):
+            self.about.form(value)
         return value
 
     def _in_range(self, value: float) -> bool:

@@ -4,22 +4,28 @@ Each field carries what its readers, the checks and the documents have to know o
 place. Nothing here reads anything.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
+from oct_edge.prior import EXAMPLE, require_prior
 from oct_models import DEFAULT
 
 
 @dataclass(frozen=True)
 class About:
-    """A key for people and checks: its meaning, its range, and whether SIGHUP may change it in a running daemon."""
+    """A key for people and checks: its meaning, its range, and whether SIGHUP may change it in a running daemon.
+
+    `form` raises a ValueError, which says what it has to be, for a text that is spelled otherwise.
+    """
 
     meaning: str
     minimum: float | None = None
     maximum: float | None = None
     live: bool = False
     later: tuple[str, ...] = ()  # values that a later release will know
+    form: Callable[[str], None] | None = None
 
     def range(self) -> str:
         """What a number has to be."""
@@ -35,6 +41,20 @@ class Model:
     name: Annotated[str, About("a bundled model, or the whole path of a `.tflite` file")] = DEFAULT
     runtime: Annotated[Literal["auto", "litert", "tflite"], About("the TFLite runtime; `auto` is litert")] = "auto"
     threads: Annotated[int | None, About("interpreter threads; not set: the cores, 4 at most", 1, 64)] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """Where the lines are between the referrals, if not where the model's card has them."""
+
+    threshold: Annotated[
+        float | None, About("p(CNV) + p(DME) from which a scan is urgent; not set: that of the model", 0.0001, 0.9999)
+    ] = None
+    strict: Annotated[bool, About("all but the plain cases are left to a person")] = False
+    prior: Annotated[
+        str | None,
+        About(f"the mix of classes in the clinic, as {EXAMPLE}; not set: that of the training", form=require_prior),
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +146,7 @@ class Config:
     """All settings of a watching daemon."""
 
     model: Model = Model()
+    decision: Decision = Decision()
     source: Source
     output: Output
     state: State = State()

@@ -1,4 +1,6 @@
-"""The program that decodes and grades: `python -m oct_edge.worker.child MODEL RUNTIME THREADS PARENT READER WRITER`.
+"""The program that decodes and grades.
+
+    python -m oct_edge.worker.child MODEL RUNTIME THREADS DECISION PARENT READER WRITER
 
 The next scans are decoded, and the answer before is written, while the interpreter is busy (`pipeline`). It says that
 it is ready only when the model has given its golden answers, and how long one of them takes. Then it answers one scan
@@ -7,6 +9,7 @@ the one to be killed where memory runs out.
 """
 
 import ctypes
+import json
 import os
 import signal
 import sys
@@ -19,13 +22,17 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 from types import TracebackType
+from typing import Any
 
+from oct_edge.bundle import open_bundle
 from oct_edge.classifier import Classifier
 from oct_edge.clock import UNSYNCED, Clock
+from oct_edge.decision import decision_of
 from oct_edge.errors import NotEnoughMemory, OctEdgeError
 from oct_edge.pipeline import AHEAD, Pipeline
 from oct_edge.preprocess import expand
 from oct_edge.result import Result
+from oct_edge.runtime import open_runtime
 from oct_edge.worker.channel import Channel, Frame
 
 _PR_SET_PDEATHSIG = 1
@@ -33,12 +40,12 @@ _EXPENDABLE = "500"  # of 1000, for the kernel's choice of whom to kill
 _TIMED = 3
 
 
-def main(model: str, runtime: str, threads: str, parent: str, reader: str, writer: str) -> int:
+def main(model: str, runtime: str, threads: str, decision: str, parent: str, reader: str, writer: str) -> int:
     _belong_to(int(parent))
     sys.excepthook = _say_where
     channel = Channel(int(reader), int(writer))
     try:
-        _serve(channel, model, runtime, int(threads) or None)
+        _serve(channel, _classifier(model, runtime, int(threads) or None, json.loads(decision)))
     except OctEdgeError as error:
         channel.send({"error": error.code, "message": error.message, "hint": error.hint})
         channel.flush()
@@ -48,8 +55,13 @@ def main(model: str, runtime: str, threads: str, parent: str, reader: str, write
     return 0
 
 
-def _serve(channel: Channel, model: str, runtime: str, threads: int | None) -> None:
-    classifier = Classifier.open(model, runtime, threads)
+def _classifier(model: str, runtime: str, threads: int | None, decision: dict[str, Any]) -> Classifier:
+    bundle = open_bundle(model)
+    decided = decision_of(bundle, **decision)  # before the interpreter, which takes a while
+    return Classifier(bundle, open_runtime(bundle.content, runtime, threads), decided)
+
+
+def _serve(channel: Channel, classifier: Classifier) -> None:
     clock = Clock()
     with Pipeline(classifier) as pipeline:
         pipeline.run(Classifier.self_test)

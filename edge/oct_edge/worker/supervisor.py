@@ -6,6 +6,7 @@ rejected and the others go on. The pause before each fresh child doubles until a
 is sick does not spin. The next scans are in the pipe while one is under way.
 """
 
+import json
 import logging
 import os
 import subprocess
@@ -65,8 +66,10 @@ DEFAULT_LIMITS = Limits()
 class Worker:
     """A child process that grades. `program` is what to run, `pause` how to wait before a fresh one.
 
+    `decision` is what `decision_of` is to be told, in values that JSON knows.
+
     Raises:
-        ModelError, RuntimeUnavailable: what `Classifier.open` and `self_test` raise in the child.
+        ModelError, RuntimeUnavailable, ConfigurationError: what `Classifier.open` and `self_test` raise in the child.
         WorkerUnavailable: it ends again and again without a word.
     """
 
@@ -76,11 +79,12 @@ class Worker:
         runtime: str,
         threads: int | None,
         *,
+        decision: Mapping[str, Any] | None = None,
         limits: Limits = DEFAULT_LIMITS,
         program: Iterable[str] = PROGRAM,
         pause: Callable[[float], object] = sleep,
     ) -> None:
-        self._command = [*program, model, runtime, str(threads or 0), str(os.getpid())]
+        self._command = [*program, model, runtime, str(threads or 0), json.dumps(decision or {}), str(os.getpid())]
         self._limits = limits
         self._pause = pause
         self._failures = 0  # since a scan was last answered
