@@ -27,6 +27,10 @@ ALL = """\
 name = "compact-int8"
 runtime = "litert"
 threads = 2
+[decision]
+threshold = 0.3
+strict = true
+prior = "CNV=0.1,DME=0.1,DRUSEN=0.1,NORMAL=0.7"
 [source]
 kind = "folder"
 inbox = '/in "box" \\ é'
