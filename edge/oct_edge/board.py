@@ -48,7 +48,14 @@ def read_board(root: Path = Path("/"), program: str = "vcgencmd") -> Board | Non
         word = _of_monitor(root)
     if word is None:
         return None
-    return Board(_troubles(word), _troubles(word >> _SINCE_BOOT), _celsius(root))
+    return Board(_troubles(word), _troubles(word >> _SINCE_BOOT), read_celsius(root))
+
+
+def read_celsius(root: Path = Path("/")) -> float | None:
+    """How hot the processor is, also on other boards, where they say it."""
+    with suppress(OSError, ValueError):
+        return int((root / _TEMPERATURE).read_text()) / 1000
+    return None
 
 
 def _troubles(word: int) -> tuple[str, ...]:
@@ -75,10 +82,4 @@ def _of_monitor(root: Path) -> int | None:
         with suppress(OSError, ValueError):
             if path.with_name("name").read_text().strip() == _MONITOR:
                 return int(path.read_text())
-    return None
-
-
-def _celsius(root: Path) -> float | None:
-    with suppress(OSError, ValueError):
-        return int((root / _TEMPERATURE).read_text()) / 1000
     return None

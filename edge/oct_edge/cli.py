@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from oct_edge import cli_classify, cli_config, cli_ledger, cli_service
+from oct_edge import cli_classify, cli_config, cli_device, cli_ledger, cli_service
 from oct_edge.cli_classify import RuntimeKind, RuntimeOption, ThreadsOption
 from oct_edge.console import DebugOption, application, package_version, run, set_debug
 from oct_models import DEFAULT
@@ -159,6 +159,9 @@ def models(
         print("\n".join(json.dumps(entry) for entry in entries))
     else:
         print("\n".join(rows(entries)))
+
+
+app.command()(cli_device.bench)
 
 
 @app.command()

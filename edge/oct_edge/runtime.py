@@ -85,6 +85,7 @@ class Runtime:
     def __init__(self, model: bytes, distribution: Distribution, threads: int, kernels: Kernels = "default") -> None:
         self._distribution = distribution
         self._kernels = kernels
+        self.threads = threads
         self._model = model  # the interpreter reads from these bytes as long as it lives
         self._interpreter, self._resolver = _interpreter(model, distribution, threads, kernels)
         signature = _signature(self._interpreter)

@@ -50,7 +50,10 @@ def test_every_module_of_the_device_imports_without_the_workstations_packages() 
     "arguments",
     [
         ["--help"],
-        *([name, "--help"] for name in ("classify", "watch", "results", "status", "audit", "config", "models")),
+        *(
+            [name, "--help"]
+            for name in ("classify", "watch", "results", "status", "audit", "config", "models", "bench")
+        ),
     ],
 )
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
