@@ -76,7 +76,7 @@ def lines(found: Mapping[str, Any]) -> Iterator[str]:
     yield _line("folder", f"{found['scans_per_second']:.1f} scans/s")
     yield _line("device", machine["device"] or machine["processor"])
     yield _line("cores", f"{machine['cores']}, of which {machine['usable']} may be used{governor}")
-    yield _line("heat", " -> ".join(_heat(found[when]["celsius"]) for when in ("before", "after")))
+    yield _line("heat", " to ".join(heat(found[when]["celsius"]) for when in ("before", "after")))
     yield _line("throttled", throttled(found))
 
 
@@ -88,6 +88,11 @@ def throttled(found: Mapping[str, Any]) -> str:
     earlier = [trouble for trouble in found["after"]["since_boot"] if trouble not in troubles]
     since = f"; before, since the start: {', '.join(earlier)}" if earlier else ""
     return f"{', '.join(troubles) or 'no'}{since}"
+
+
+def heat(celsius: float | None) -> str:
+    """A temperature, or that nobody says it."""
+    return "?" if celsius is None else f"{celsius:.0f} °C"
 
 
 def _first_tensor(classifier: Classifier, path: Path) -> np.ndarray | None:
@@ -133,10 +138,6 @@ def _strain() -> dict[str, Any]:
 
 def _said(spread: Mapping[str, float]) -> str:
     return f"p50 {spread['p50']:.1f} ms, p95 {spread['p95']:.1f} ms"
-
-
-def _heat(celsius: float | None) -> str:
-    return "?" if celsius is None else f"{celsius:.0f} °C"
 
 
 def _line(title: str, text: str) -> str:

@@ -162,6 +162,7 @@ def models(
 
 
 app.command()(cli_device.bench)
+app.command()(cli_device.doctor)
 
 
 @app.command()

@@ -132,6 +132,16 @@ def test_the_monitoring_page_shows_a_status_as_it_is(tmp_path: Path) -> None:
     assert [title for title in titles if title not in ("", "degraded")] == told
 
 
+def test_the_page_on_devices_shows_what_doctor_and_bench_print(run_command: Command) -> None:
+    pages = blocks(ROOT / "docs" / "devices.md", "text")
+    for command, sign, width in (("doctor", "ok ", 21), ("bench", "model ", 12)):
+        (shown,) = (block for block in pages if block.startswith(sign))
+        done = run_command("oct-edge", command, *(("--rounds", 10) if command == "bench" else ()))
+        assert done.returncode == 0, done.stdout
+        told, titles = ([line[:width].split()[-1:] for line in text.splitlines()] for text in (done.stdout, shown))
+        assert [title for title in told if title] == [title for title in titles if title]
+
+
 def test_links_between_pages_lead_somewhere() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
