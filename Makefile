@@ -49,7 +49,7 @@ format: .venv-dev/installed
 
 bench: .venv/installed .venv-dev/installed
 	mkdir -p build/bench
-	for script in cold daemon ledger; do (cd build/bench && ../../.venv/bin/python ../../benchmarks/$$script.py) || exit 1; done
+	for script in cold folder daemon ledger memory; do (cd build/bench && ../../.venv/bin/python ../../benchmarks/$$script.py) || exit 1; done
 	for script in quantization xla frozen_features; do (cd build/bench && ../../.venv-dev/bin/python ../../benchmarks/$$script.py) || exit 1; done
 
 # Not a part of the others: half a gigabyte and OpenGL's libraries, for one more reader.

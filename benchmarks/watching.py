@@ -67,7 +67,7 @@ class Watch:
         main = self.process.pid
         pids = [main, *map(int, Path(f"/proc/{main}/task/{main}/children").read_text().split())]
         return {
-            "pss_mib": sum(_pss(pid) for pid in pids) / 1024,
+            "pss_mib": sum(map(pss_mib, pids)),
             "descriptors": sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in pids),  # noqa: PTH208
             "threads": sum(len(os.listdir(f"/proc/{pid}/task")) for pid in pids),  # noqa: PTH208
         }
@@ -83,6 +83,7 @@ class Watch:
                 self.answered[json.loads(line)["source"]["name"]] = time.perf_counter()
 
 
-def _pss(pid: int) -> int:
+def pss_mib(pid: int) -> float:
+    """What a process holds, with its share of what it has in common with others."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024

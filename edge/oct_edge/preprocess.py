@@ -46,7 +46,10 @@ def to_tensor(scan: Scan) -> np.ndarray:
 
 def expand(grey: np.ndarray) -> np.ndarray:
     """Grey uint8 `[224, 224]` as the tensor `[1, 224, 224, 3]`; data sets are kept grey, at a third of the size."""
-    return np.ascontiguousarray(np.broadcast_to(grey[None, :, :, None], (1, SIZE, SIZE, 3)))
+    tensor = np.empty((1, SIZE, SIZE, 3), np.uint8)
+    for channel in range(3):  # each by itself takes a quarter of the time that all at once take
+        tensor[0, :, :, channel] = grey
+    return tensor
 
 
 def without_borders(pixels: np.ndarray) -> np.ndarray:
