@@ -181,12 +181,14 @@ def _metered(answers: Iterator["Answer"], total: int) -> Iterator["Answer"]:
         yield from answers
         return
     from oct_edge.meter import Meter
+    from oct_edge.result import Result
 
     meter = Meter(total)
     try:
         for answer in answers:
             yield answer
-            meter.step()
+            if not isinstance(answer, Result) or answer.source.frame is None:  # a volume is done with its summary
+                meter.step()
     finally:
         meter.close()
 

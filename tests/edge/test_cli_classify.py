@@ -145,6 +145,16 @@ def test_a_person_who_waits_sees_how_far_it_is(samples: list[Path]) -> None:
     assert seen.endswith("\r\x1b[K")
 
 
+def test_a_volume_counts_once(samples: list[Path], tmp_path: Path) -> None:
+    first, *others = [Image.open(path) for path in samples[:4]]
+    volume = tmp_path / "volume.tiff"
+    first.save(volume, save_all=True, append_images=others)
+    seen = on_a_terminal(*[volume] * 40, "--json", "--threads", 1, stdout=False)
+    counted = [int(number) for number in re.findall(r"(\d+) of 40 scans", seen)]
+    assert counted
+    assert max(counted) <= 40
+
+
 def test_where_the_table_is_seen_no_line_is_written_over_it(samples: list[Path]) -> None:
     assert "left" not in on_a_terminal(*samples * 60, "--threads", 1)
 

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, ValidationError
+from PIL import Image, ImageOps
 
 from oct_edge.classifier import Classifier
+from oct_edge.decision import decision_of
 from oct_edge.errors import ScanDamaged
 from oct_edge.labels import DISCLAIMER
 from oct_edge.result import ModelIdentity, Result, Source, json_schema, rejected
@@ -40,10 +42,27 @@ def named(name: str) -> Result:
 
 def test_every_answer_obeys_the_schema(classifier: Classifier, samples: list[Path], tmp_path: Path) -> None:
     (tmp_path / "empty.jpeg").touch()
-    for path in (*samples, tmp_path / "empty.jpeg", tmp_path / "gone.jpeg", tmp_path):
-        content = json.loads(classifier.classify_file(path).to_json())
-        VALIDATOR.validate(content)
-        assert content["disclaimer"] == DISCLAIMER
+    with Image.open(samples[-1]) as image:
+        ImageOps.flip(image).save(tmp_path / "flipped.png")
+        Image.linear_gradient("L").resize(image.size).save(tmp_path / "gradient.png")
+        image.resize((60, 60)).save(tmp_path / "small.png")
+        Image.new("L", image.size, 40).save(tmp_path / "blank.png")
+    others = [
+        tmp_path / name for name in ("empty.jpeg", "gone.jpeg", "flipped.png", "gradient.png", "small.png", "blank.png")
+    ]
+    prior = {"CNV": 0.1, "DME": 0.1, "DRUSEN": 0.2, "NORMAL": 0.6}
+    strict = decision_of(classifier.bundle, threshold=0.97, strict=True, prior=prior)
+    seen = set()
+    for path in (*samples, *others, tmp_path):
+        for one in (classifier, Classifier(classifier.bundle, classifier.runtime, strict)):
+            content = json.loads(one.classify_file(path).to_json())
+            VALIDATOR.validate(content)
+            assert content["disclaimer"] == DISCLAIMER
+            seen.add((content["status"], content["referral"] and content["referral"]["group"]))
+            seen |= {reason["code"] for reason in content["reasons"]}
+    groups = ("urgent", "routine", "observe", "human_review")
+    assert seen >= {("rejected", None), ("ungradable", "human_review"), *(("classified", group) for group in groups)}
+    assert seen >= {"low_confidence", "too_small", "blank", "upside_down", "not_oct", "empty_file", "not_found"}
 
 
 def test_the_keys_stand_in_the_order_of_the_contract(answer: Result) -> None:

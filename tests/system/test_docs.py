@@ -1,5 +1,6 @@
 """What README and docs say is what the commands do."""
 
+import json
 import re
 import subprocess
 import sys
@@ -72,6 +73,27 @@ def test_the_page_on_classify_shows_what_strict_prints(run_command: Command) -> 
     assert done.returncode == 0, done.stderr
     shown = blocks(ROOT / "docs/classify.md", "text")[-1]
     assert [line.split()[:2] for line in shown.splitlines()] == [line.split()[:2] for line in done.stdout.splitlines()]
+
+
+def test_the_page_on_classify_shows_what_each_form_of_output_is(run_command: Command, tmp_path: Path) -> None:
+    page, samples = ROOT / "docs" / "classify.md", ROOT / "models/oct_models/samples"
+    table = run_command("oct-edge", "classify", samples, "--output", tmp_path)
+    files = "".join(f"{name}\n" for name in sorted(path.name for path in tmp_path.iterdir()))
+    assert files in blocks(page, "text")
+    assert table.stderr in blocks(page, "text")
+    (shown,), (csv,) = blocks(page, "json"), blocks(page, "csv")
+    done = run_command("oct-edge", "classify", samples / "phantom-NORMAL-1.jpeg", "--json", "--threshold", 0.2)
+    assert lasting(json.loads(shown)) == lasting(json.loads(done.stdout))
+    header, row = csv.splitlines()
+    done = run_command("oct-edge", "classify", samples / "phantom-CNV-1.jpeg", "--csv")
+    assert done.stdout.splitlines()[0] == header
+    assert row.split(",")[1:7] == done.stdout.splitlines()[1].split(",")[1:7]
+
+
+def lasting(result: dict) -> dict:
+    """What another day, machine or step of the logits does not change."""
+    kept = ("schema", "source", "status", "reasons", "notes", "label", "model", "overrides", "disclaimer")
+    return {key: result[key] for key in kept} | {"keys": [*result], "group": result["referral"]["group"]}
 
 
 def test_the_readme_gives_the_figures_of_the_cards() -> None:
