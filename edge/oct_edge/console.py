@@ -14,6 +14,7 @@ from oct_edge.table import printable
 
 EPILOG = DISCLAIMER[0].upper() + DISCLAIMER[1:] + "."
 DEBUG_VARIABLE = "OCT_EDGE_DEBUG"
+INTERRUPTED = 130
 
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")]
 
@@ -40,6 +41,8 @@ def run(app: typer.Typer) -> None:
             raise
         complain(error)
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:  # before Typer listens, which takes it later
+        sys.exit(INTERRUPTED)
 
 
 def set_debug(debug: bool) -> None:

@@ -320,6 +320,16 @@ def test_an_interrupt_ends_with_130_and_whole_lines(samples: list[Path]) -> None
     assert len(lines(first + rest)) < len(samples) * 200
 
 
+def test_an_interrupt_while_the_commands_are_put_together_is_no_traceback() -> None:
+    script = (
+        "import signal, typer.main; from oct_edge import cli\n"
+        "typer.main.get_command = lambda app: signal.raise_signal(signal.SIGINT)\n"
+        "cli.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 def test_a_line_that_cannot_be_written_ends_with_69(samples: list[Path]) -> None:
     command = [str(Path(sys.executable).parent / "oct-edge"), "classify", "--json", str(samples[0])]
     with open("/dev/full", "w") as full:
